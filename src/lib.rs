@@ -1,0 +1,3 @@
+//! rmq-bench: load generator and benchmark for Apache RocketMQ.
+
+pub mod protocol;

@@ -1,0 +1,31 @@
+//! Bytes ⇄ types of the RocketMQ remoting protocol: pure functions, no I/O, no clock, no tokio.
+//!
+//! Every message keeps both directions (client and server side) in one file, so that the embedded
+//! broker and the client cannot drift apart unnoticed. Layout facts follow the Java server's
+//! `remoting` and `common` modules; reference frames in `tests/golden` hold us to them.
+//!
+//! - [`frame`]: length, header word, header, body; limits before anything is allocated
+//! - [`command`]: one request or response with its ext fields, cold path
+//! - [`header`]: the two header serialisations (JSON, ROCKETMQ binary), chosen per frame
+//! - [`send`]: SEND_MESSAGE(_V2): template encoder, request and reply views (hot path)
+//! - [`route`], [`heartbeat`]: name server routes, client heartbeats
+//! - [`properties`], [`message_id`]: message properties string, unique and offset message ids
+//! - [`code`]: request, response and language codes, send statuses
+
+pub mod code;
+pub mod command;
+pub mod error;
+pub mod frame;
+pub mod header;
+pub mod heartbeat;
+pub mod message_id;
+pub mod properties;
+pub mod route;
+pub mod send;
+
+pub use code::{Language, RequestCode, ResponseCode, SendStatus};
+pub use command::RemotingCommand;
+pub use error::DecodeError;
+pub use frame::{Frame, FrameLimits};
+pub use header::{HeaderView, SerializeType};
+pub use message_id::UniqueId;

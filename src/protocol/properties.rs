@@ -1,0 +1,65 @@
+//! The properties of a message: `name U+0001 value U+0002`, repeated (R165).
+
+/// Ends a name.
+pub const NAME_END: u8 = 1;
+/// Ends a value, also the last one.
+pub const VALUE_END: u8 = 2;
+/// Largest properties string a broker takes, its own additions included (R225).
+pub const MAX_BYTES: usize = 32_767;
+
+/// Property of the unique message id.
+pub const UNIQUE_ID_KEY: &str = "UNIQ_KEY";
+/// Property of the tag.
+pub const TAGS: &str = "TAGS";
+/// Property of the keys, separated by one space.
+pub const KEYS: &str = "KEYS";
+/// Property that asks the broker to wait for flush and replication.
+pub const WAIT: &str = "WAIT";
+
+/// Appends one property.
+#[inline]
+pub fn write(out: &mut Vec<u8>, name: &str, value: &[u8]) {
+    out.extend_from_slice(name.as_bytes());
+    out.push(NAME_END);
+    out.extend_from_slice(value);
+    out.push(VALUE_END);
+}
+
+/// The pairs of a properties string, as Java reads them: pairs with an empty name or value are
+/// dropped, a value may contain U+0001, the final U+0002 may be missing.
+pub fn parse(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    text.split('\u{2}')
+        .filter_map(|pair| pair.split_once('\u{1}'))
+        .filter(|(name, value)| !name.is_empty() && !value.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn java_s_reading_rules() {
+        let text = "A\u{1}1\u{2}B\u{1}\u{2}\u{1}x\u{2}C\u{1}2\u{1}3\u{2}broken\u{2}D\u{1}4";
+        let pairs: Vec<_> = parse(text).collect();
+        assert_eq!(pairs, [("A", "1"), ("C", "2\u{1}3"), ("D", "4")]);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(pairs in prop::collection::vec(("[^\u{1}\u{2}]{1,9}", "[^\u{1}\u{2}]{1,9}"), 0..9)) {
+            let mut out = Vec::new();
+            for (name, value) in &pairs {
+                write(&mut out, name, value.as_bytes());
+            }
+            let text = String::from_utf8(out).unwrap();
+            let read: Vec<_> = parse(&text).map(|(n, v)| (n.to_owned(), v.to_owned())).collect();
+            prop_assert_eq!(read, pairs);
+        }
+
+        #[test]
+        fn any_text_can_be_parsed(text in any::<String>()) {
+            prop_assert!(parse(&text).count() <= text.len());
+        }
+    }
+}

@@ -1,0 +1,616 @@
+//! **Hot path.** SEND_MESSAGE_V2 and SEND_MESSAGE: how a message's header is written and read.
+//!
+//! Budget, client side, per message: one copy of the template, five patches, two appended fields;
+//! no allocation, no formatting machinery (`benches/encode.rs`). Server side: one walk over the
+//! header fields, borrowed.
+//!
+//! What is the same for every message of one (topic, group, broker) is rendered once into a
+//! [`SendTemplate`]. Only `i` (properties, with the unique id) and `e` (queue id) vary in length;
+//! they stand last in the binary form, whose entries have no order.
+
+use std::borrow::Cow;
+
+use crate::protocol::code::{CLIENT_VERSION, Language, RequestCode, ResponseCode};
+use crate::protocol::error::DecodeError;
+use crate::protocol::frame::PREFIX_BYTES;
+use crate::protocol::header::{
+    FLAG_ONEWAY, FLAG_RESPONSE, HeaderView, SerializeType, binary, json,
+};
+use crate::protocol::message_id::UniqueId;
+use crate::protocol::properties;
+
+/// Digits of a born timestamp in milliseconds (until the year 2286).
+pub const BORN_DIGITS: usize = 13;
+
+/// Born timestamp as text; rendered once per batch, not per message.
+pub type BornDigits = [u8; BORN_DIGITS];
+
+/// Renders a wall-clock time in milliseconds since 1970.
+#[must_use]
+pub fn born_digits(wall_ms: u64) -> BornDigits {
+    let mut digits = [b'0'; BORN_DIGITS];
+    let mut rest = wall_ms;
+    for slot in digits.iter_mut().rev() {
+        *slot = b'0' + u8::try_from(rest % 10).unwrap_or_default();
+        rest /= 10;
+    }
+    digits
+}
+
+/// Which names the header fields bear (R163).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SendVersion {
+    /// SEND_MESSAGE: long names.
+    V1,
+    /// SEND_MESSAGE_V2: one letter each; what Java producers send.
+    #[default]
+    V2,
+}
+
+/// The header fields that stay the same over many messages (R162).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SendHeader {
+    /// Field names.
+    pub version: SendVersion,
+    /// Producer group.
+    pub group: String,
+    /// Topic.
+    pub topic: String,
+    /// Topic whose settings an unknown topic inherits, normally `TBW102` (R105).
+    pub default_topic: String,
+    /// Most queues an auto-created topic gets.
+    pub default_queues: u32,
+    /// See the protocol's sysFlag bits (R160).
+    pub sys_flag: i32,
+    /// The user's flag.
+    pub flag: i32,
+    /// Broker the message goes to (5.x).
+    pub broker_name: String,
+    /// The sender's language.
+    pub language: Language,
+}
+
+/// A send header rendered once, patched per message.
+#[derive(Debug, Clone)]
+pub struct SendTemplate {
+    form: Form,
+    /// Everything up to the fields that vary in length.
+    prefix: Box<[u8]>,
+    born_at: usize,
+    keys: VaryingKeys,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct VaryingKeys {
+    properties: &'static str,
+    queue_id: &'static str,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Binary,
+    Json,
+}
+
+/// What varies from message to message.
+#[derive(Debug, Clone, Copy)]
+pub struct SendFields<'a> {
+    /// Request id.
+    pub opaque: i32,
+    /// Queue of the broker.
+    pub queue_id: u32,
+    /// No response wanted.
+    pub oneway: bool,
+    /// Goes into the properties as UNIQ_KEY.
+    pub unique_id: &'a UniqueId,
+    /// Further properties, already encoded (each ends with U+0002); may be empty.
+    pub properties: &'a [u8],
+    /// Born timestamp.
+    pub born: &'a BornDigits,
+    /// Bytes of the body that will follow the header.
+    pub body_bytes: usize,
+}
+
+// Offsets in a binary frame: 8 bytes of prefix, then code, language, version, opaque, flag, remark.
+const OPAQUE_AT: usize = PREFIX_BYTES + 5;
+const FLAG_AT: usize = OPAQUE_AT + 4;
+const EXT_LENGTH_AT: usize = FLAG_AT + 8;
+/// `UNIQ_KEY` U+0001 id U+0002.
+const UNIQUE_PROPERTY_BYTES: usize = properties::UNIQUE_ID_KEY.len() + 2 + 32;
+
+impl SendTemplate {
+    /// Renders the constant part.
+    #[must_use]
+    pub fn new(serialize_type: SerializeType, header: &SendHeader) -> Self {
+        let v2 = header.version == SendVersion::V2;
+        let pick = |short: &'static str, long: &'static str| if v2 { short } else { long };
+        let default_queues = header.default_queues.to_string();
+        let sys_flag = header.sys_flag.to_string();
+        let flag = header.flag.to_string();
+        let fields = [
+            (pick("a", "producerGroup"), header.group.as_str()),
+            (pick("b", "topic"), &header.topic),
+            (pick("c", "defaultTopic"), &header.default_topic),
+            (pick("d", "defaultTopicQueueNums"), &default_queues),
+            (pick("f", "sysFlag"), &sys_flag),
+            (pick("h", "flag"), &flag),
+            (pick("j", "reconsumeTimes"), "0"),
+            (pick("k", "unitMode"), "false"),
+            (pick("m", "batch"), "false"),
+            (pick("n", "bname"), &header.broker_name),
+            (pick("g", "bornTimestamp"), "0000000000000"),
+        ];
+        let keys = VaryingKeys {
+            properties: pick("i", "properties"),
+            queue_id: pick("e", "queueId"),
+        };
+        let code = if v2 {
+            RequestCode::SEND_MESSAGE_V2
+        } else {
+            RequestCode::SEND_MESSAGE
+        };
+        let mut prefix = vec![0; PREFIX_BYTES];
+        let form = match serialize_type {
+            SerializeType::Binary => {
+                let fixed = binary::Fixed {
+                    code: code.0,
+                    language: header.language,
+                    version: CLIENT_VERSION,
+                    opaque: 0,
+                    flag: 0,
+                };
+                binary::write_fixed(&mut prefix, fixed, "");
+                for (key, value) in fields {
+                    binary::write_entry(&mut prefix, key, value.as_bytes());
+                }
+                Form::Binary
+            }
+            SerializeType::Json => {
+                prefix.extend_from_slice(b"{\"code\":");
+                prefix.extend_from_slice(code.0.to_string().as_bytes());
+                prefix.extend_from_slice(b",\"language\":\"");
+                prefix.extend_from_slice(header.language.name().as_bytes());
+                prefix.extend_from_slice(b"\",\"serializeTypeCurrentRPC\":\"JSON\",\"version\":");
+                prefix.extend_from_slice(CLIENT_VERSION.to_string().as_bytes());
+                prefix.extend_from_slice(b",\"extFields\":{");
+                for (index, (key, value)) in fields.into_iter().enumerate() {
+                    if index > 0 {
+                        prefix.push(b',');
+                    }
+                    json::write_string(&mut prefix, key);
+                    prefix.push(b':');
+                    json::write_string(&mut prefix, value);
+                }
+                Form::Json
+            }
+        };
+        // bornTimestamp stands last in the prefix; in JSON its closing quote follows.
+        let quote = usize::from(form == Form::Json);
+        let born_at = prefix.len() - quote - BORN_DIGITS;
+        Self {
+            form,
+            prefix: prefix.into_boxed_slice(),
+            born_at,
+            keys,
+        }
+    }
+
+    /// Appends the header of one message to `out`; the caller appends the body.
+    #[inline]
+    pub fn encode(&self, out: &mut Vec<u8>, fields: &SendFields<'_>) {
+        match self.form {
+            Form::Binary => self.encode_binary(out, fields),
+            Form::Json => self.encode_json(out, fields),
+        }
+    }
+
+    #[inline]
+    #[allow(
+        clippy::cast_possible_truncation,
+        reason = "properties are checked below 32 KiB"
+    )]
+    fn encode_binary(&self, out: &mut Vec<u8>, fields: &SendFields<'_>) {
+        let start = out.len();
+        let mut digits = itoa::Buffer::new();
+        let queue_id = digits.format(fields.queue_id);
+        let property_bytes = UNIQUE_PROPERTY_BYTES + fields.properties.len();
+        out.reserve(self.prefix.len() + property_bytes + queue_id.len() + 48);
+        out.extend_from_slice(&self.prefix);
+        out.extend_from_slice(&(self.keys.properties.len() as u16).to_be_bytes());
+        out.extend_from_slice(self.keys.properties.as_bytes());
+        out.extend_from_slice(&(property_bytes as u32).to_be_bytes());
+        properties::write(out, properties::UNIQUE_ID_KEY, &fields.unique_id.0);
+        out.extend_from_slice(fields.properties);
+        binary::write_entry(out, self.keys.queue_id, queue_id.as_bytes());
+        let frame = out.get_mut(start..).unwrap_or_default();
+        patch(frame, self.born_at, fields.born);
+        patch(frame, OPAQUE_AT, &fields.opaque.to_be_bytes());
+        let flag = if fields.oneway { FLAG_ONEWAY } else { 0 };
+        patch(frame, FLAG_AT, &flag.to_be_bytes());
+        let ext_bytes = (frame.len() - EXT_LENGTH_AT - 4) as u32;
+        patch(frame, EXT_LENGTH_AT, &ext_bytes.to_be_bytes());
+        patch_prefix(frame, SerializeType::Binary, fields.body_bytes);
+    }
+
+    fn encode_json(&self, out: &mut Vec<u8>, fields: &SendFields<'_>) {
+        let start = out.len();
+        let mut digits = itoa::Buffer::new();
+        out.extend_from_slice(&self.prefix);
+        out.push(b',');
+        json::write_string(out, self.keys.properties);
+        out.extend_from_slice(b":\"UNIQ_KEY\\u0001");
+        out.extend_from_slice(&fields.unique_id.0);
+        out.extend_from_slice(b"\\u0002");
+        json::write_escaped(out, str::from_utf8(fields.properties).unwrap_or_default());
+        out.extend_from_slice(b"\",");
+        json::write_string(out, self.keys.queue_id);
+        out.extend_from_slice(b":\"");
+        out.extend_from_slice(digits.format(fields.queue_id).as_bytes());
+        out.extend_from_slice(b"\"},\"flag\":");
+        out.push(if fields.oneway { b'2' } else { b'0' });
+        out.extend_from_slice(b",\"opaque\":");
+        out.extend_from_slice(digits.format(fields.opaque).as_bytes());
+        out.push(b'}');
+        let frame = out.get_mut(start..).unwrap_or_default();
+        patch(frame, self.born_at, fields.born);
+        patch_prefix(frame, SerializeType::Json, fields.body_bytes);
+    }
+}
+
+#[inline]
+fn patch(frame: &mut [u8], at: usize, bytes: &[u8]) {
+    if let Some(slot) = frame.get_mut(at..at + bytes.len()) {
+        slot.copy_from_slice(bytes);
+    }
+}
+
+#[inline]
+#[allow(
+    clippy::cast_possible_truncation,
+    reason = "frames are below 16 MiB by FrameLimits"
+)]
+fn patch_prefix(frame: &mut [u8], serialize_type: SerializeType, body_bytes: usize) {
+    let header_bytes = (frame.len() - PREFIX_BYTES) as u32;
+    let length = 4 + header_bytes + body_bytes as u32;
+    patch(frame, 0, &length.to_be_bytes());
+    patch(
+        frame,
+        4,
+        &serialize_type.header_word(header_bytes).to_be_bytes(),
+    );
+}
+
+/// A send request as a broker sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SendRequestView<'a> {
+    /// Producer group.
+    pub group: Cow<'a, str>,
+    /// Topic.
+    pub topic: Cow<'a, str>,
+    /// Topic to inherit from if the topic is unknown.
+    pub default_topic: Cow<'a, str>,
+    /// Most queues of an auto-created topic.
+    pub default_queues: i32,
+    /// Queue, or negative for the broker's choice.
+    pub queue_id: i32,
+    /// sysFlag bits.
+    pub sys_flag: i32,
+    /// Born timestamp, milliseconds since 1970.
+    pub born_ms: i64,
+    /// The user's flag.
+    pub flag: i32,
+    /// Encoded properties.
+    pub properties: Cow<'a, str>,
+    /// Broker name the client meant to reach; empty from 4.x clients.
+    pub broker_name: Cow<'a, str>,
+}
+
+impl<'a> SendRequestView<'a> {
+    /// Reads the fields of either version.
+    ///
+    /// # Errors
+    /// A field that is missing (a–h are required, R163) or not a number where it must be.
+    #[inline]
+    pub fn parse(header: &HeaderView<'a>) -> Result<Self, DecodeError> {
+        let v2 = header.code == RequestCode::SEND_MESSAGE_V2.0;
+        let mut view = Self::default();
+        let mut seen = 0u8;
+        let mut wrong = None;
+        header.ext.for_each(|key, value| {
+            let mut number = |what: &'static str| {
+                value.parse::<i64>().unwrap_or_else(|_| {
+                    wrong = Some(what);
+                    0
+                })
+            };
+            let letter = if v2 {
+                letter_of(&key)
+            } else {
+                letter_of_long(&key)
+            };
+            match letter {
+                b'a' => view.group = value,
+                b'b' => view.topic = value,
+                b'c' => view.default_topic = value,
+                b'd' => view.default_queues = clamp(number("defaultTopicQueueNums")),
+                b'e' => view.queue_id = clamp(number("queueId")),
+                b'f' => view.sys_flag = clamp(number("sysFlag")),
+                b'g' => view.born_ms = number("bornTimestamp"),
+                b'h' => view.flag = clamp(number("flag")),
+                b'i' => view.properties = value,
+                b'n' => view.broker_name = value,
+                _ => {}
+            }
+            if let b'a'..=b'h' = letter {
+                seen |= 1 << (letter - b'a');
+            }
+        })?;
+        if let Some(field) = wrong {
+            return Err(DecodeError::IllegalValue(field));
+        }
+        if seen != u8::MAX {
+            return Err(DecodeError::MissingField("a to h of a send request"));
+        }
+        Ok(view)
+    }
+}
+
+#[inline]
+fn clamp(value: i64) -> i32 {
+    i32::try_from(value).unwrap_or(if value < 0 { i32::MIN } else { i32::MAX })
+}
+
+#[inline]
+fn letter_of(key: &str) -> u8 {
+    if let [letter] = key.as_bytes() {
+        *letter
+    } else {
+        0
+    }
+}
+
+fn letter_of_long(key: &str) -> u8 {
+    match key {
+        "producerGroup" => b'a',
+        "topic" => b'b',
+        "defaultTopic" => b'c',
+        "defaultTopicQueueNums" => b'd',
+        "queueId" => b'e',
+        "sysFlag" => b'f',
+        "bornTimestamp" => b'g',
+        "flag" => b'h',
+        "properties" => b'i',
+        "bname" => b'n',
+        _ => 0,
+    }
+}
+
+/// What a broker answers to a stored message (R171).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SendReply {
+    /// Offset message id made by the broker.
+    pub offset_message_id: String,
+    /// Queue written.
+    pub queue_id: i32,
+    /// Position in that queue.
+    pub queue_offset: i64,
+    /// UNIQ_KEY as the broker saw it.
+    pub transaction_id: Option<String>,
+    /// `MSG_REGION`.
+    pub region_id: Option<String>,
+}
+
+impl SendReply {
+    /// Reads the reply's fields. A reply without ext fields still means "stored" (R171), so
+    /// whatever is absent keeps its default.
+    ///
+    /// # Errors
+    /// Ext fields that are not well formed, numbers that are none.
+    pub fn parse(header: &HeaderView<'_>) -> Result<Self, DecodeError> {
+        let mut reply = Self {
+            queue_id: -1,
+            queue_offset: -1,
+            ..Self::default()
+        };
+        let mut wrong = None;
+        header.ext.for_each(|key, value| match &*key {
+            "msgId" => reply.offset_message_id = value.into_owned(),
+            "queueId" => match value.parse() {
+                Ok(queue_id) => reply.queue_id = queue_id,
+                Err(_) => wrong = Some("queueId"),
+            },
+            "queueOffset" => match value.parse() {
+                Ok(offset) => reply.queue_offset = offset,
+                Err(_) => wrong = Some("queueOffset"),
+            },
+            "transactionId" => reply.transaction_id = Some(value.into_owned()),
+            "MSG_REGION" => reply.region_id = Some(value.into_owned()),
+            _ => {}
+        })?;
+        wrong.map_or(Ok(reply), |field| Err(DecodeError::IllegalValue(field)))
+    }
+}
+
+/// The fields of a reply as a server writes them, borrowed.
+#[derive(Debug, Clone, Copy)]
+pub struct SendReplyFields<'a> {
+    /// Opaque of the request.
+    pub opaque: i32,
+    /// One of the four codes that mean "stored".
+    pub code: ResponseCode,
+    /// Offset message id.
+    pub offset_message_id: &'a str,
+    /// Queue written.
+    pub queue_id: u32,
+    /// Position in the queue.
+    pub queue_offset: u64,
+    /// UNIQ_KEY of the message.
+    pub transaction_id: &'a str,
+}
+
+/// Appends a whole reply frame, server side, without allocating.
+pub fn encode_reply(
+    serialize_type: SerializeType,
+    out: &mut Vec<u8>,
+    version: i32,
+    fields: &SendReplyFields<'_>,
+) {
+    let start = out.len();
+    out.extend_from_slice(&[0; PREFIX_BYTES]);
+    let (mut queue, mut offset) = (itoa::Buffer::new(), itoa::Buffer::new());
+    let entries = [
+        ("queueId", queue.format(fields.queue_id)),
+        ("TRACE_ON", "true"),
+        ("MSG_REGION", "DefaultRegion"),
+        ("msgId", fields.offset_message_id),
+        ("queueOffset", offset.format(fields.queue_offset)),
+        ("transactionId", fields.transaction_id),
+    ];
+    match serialize_type {
+        SerializeType::Binary => {
+            let fixed = binary::Fixed {
+                code: fields.code.0,
+                language: Language::RUST,
+                version,
+                opaque: fields.opaque,
+                flag: FLAG_RESPONSE,
+            };
+            let ext_at = binary::write_fixed(out, fixed, "");
+            for (key, value) in entries {
+                binary::write_entry(out, key, value.as_bytes());
+            }
+            binary::finish_ext(out, ext_at);
+        }
+        SerializeType::Json => {
+            let mut digits = itoa::Buffer::new();
+            out.extend_from_slice(b"{\"code\":");
+            out.extend_from_slice(digits.format(fields.code.0).as_bytes());
+            out.extend_from_slice(b",\"extFields\":{");
+            for (index, (key, value)) in entries.into_iter().enumerate() {
+                if index > 0 {
+                    out.push(b',');
+                }
+                json::write_string(out, key);
+                out.push(b':');
+                json::write_string(out, value);
+            }
+            out.extend_from_slice(b"},\"flag\":1,\"language\":\"RUST\",\"opaque\":");
+            out.extend_from_slice(digits.format(fields.opaque).as_bytes());
+            out.extend_from_slice(b",\"serializeTypeCurrentRPC\":\"JSON\",\"version\":");
+            out.extend_from_slice(digits.format(version).as_bytes());
+            out.push(b'}');
+        }
+    }
+    patch_prefix(out.get_mut(start..).unwrap_or_default(), serialize_type, 0);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::command::RemotingCommand;
+    use crate::protocol::frame::{FrameLimits, split};
+    use crate::protocol::message_id::{UniquePrefix, UniqueSuffix};
+    use proptest::prelude::*;
+    use std::net::Ipv4Addr;
+
+    fn header(version: SendVersion) -> SendHeader {
+        SendHeader {
+            version,
+            group: "group".into(),
+            topic: "Topic".into(),
+            default_topic: "TBW102".into(),
+            default_queues: 4,
+            sys_flag: 0,
+            flag: 9,
+            broker_name: "broker-a".into(),
+            language: Language::RUST,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_template_writes_what_a_command_with_these_fields_would(
+            opaque in 0i32.., queue_id in 0u32..2000, oneway: bool, suffix in 0u64..1 << 48,
+            wall_ms in 1_000_000_000_000u64..9_999_999_999_999, tags in "[a-zA-Z0-9\"\\\\]{0,12}",
+            binary_form: bool, v2: bool, body in prop::collection::vec(any::<u8>(), 0..50),
+        ) {
+            let form = if binary_form { SerializeType::Binary } else { SerializeType::Json };
+            let version = if v2 { SendVersion::V2 } else { SendVersion::V1 };
+            let id = UniquePrefix::new(Ipv4Addr::LOCALHOST, 77, 5).with(UniqueSuffix(suffix));
+            let mut more = Vec::new();
+            if !tags.is_empty() {
+                properties::write(&mut more, "TAGS", tags.as_bytes());
+            }
+            let fields = SendFields {
+                opaque, queue_id, oneway, unique_id: &id, properties: &more,
+                born: &born_digits(wall_ms), body_bytes: body.len(),
+            };
+            let mut out = b"before".to_vec();
+            SendTemplate::new(form, &header(version)).encode(&mut out, &fields);
+            out.extend_from_slice(&body);
+
+            let frame = split(&out[6..], FrameLimits::default()).unwrap().unwrap();
+            prop_assert_eq!(frame.wire_bytes, out.len() - 6);
+            prop_assert_eq!(frame.body, &body[..]);
+            let command = RemotingCommand::decode(&frame).unwrap();
+            prop_assert_eq!(command.opaque, opaque);
+            prop_assert_eq!(command.flag, if oneway { 2 } else { 0 });
+            prop_assert_eq!(command.code, if v2 { 310 } else { 10 });
+            let view = HeaderView::parse(frame.serialize_type, frame.header).unwrap();
+            let request = SendRequestView::parse(&view).unwrap();
+            prop_assert_eq!(&*request.topic, "Topic");
+            prop_assert_eq!(&*request.group, "group");
+            prop_assert_eq!(&*request.broker_name, "broker-a");
+            prop_assert_eq!(request.queue_id, i32::try_from(queue_id).unwrap());
+            prop_assert_eq!(request.born_ms, i64::try_from(wall_ms).unwrap());
+            prop_assert_eq!(request.flag, 9);
+            let read: Vec<_> = properties::parse(&request.properties).collect();
+            prop_assert_eq!(read[0], ("UNIQ_KEY", id.as_str()));
+            prop_assert_eq!(read.get(1).map(|(_, value)| *value), (!tags.is_empty()).then_some(&*tags));
+        }
+
+        #[test]
+        fn replies_survive_both_forms(opaque in 0i32.., queue_id in 0u32..2000, offset in 0u64..1 << 60) {
+            for form in [SerializeType::Binary, SerializeType::Json] {
+                let mut out = Vec::new();
+                let fields = SendReplyFields {
+                    opaque, code: ResponseCode::FLUSH_DISK_TIMEOUT, offset_message_id: "7F00",
+                    queue_id, queue_offset: offset, transaction_id: "ID",
+                };
+                encode_reply(form, &mut out, 479, &fields);
+                let frame = split(&out, FrameLimits::default()).unwrap().unwrap();
+                prop_assert_eq!(frame.wire_bytes, out.len());
+                let view = HeaderView::parse(frame.serialize_type, frame.header).unwrap();
+                prop_assert!(view.is_response());
+                prop_assert_eq!((view.code, view.opaque), (10, opaque));
+                let reply = SendReply::parse(&view).unwrap();
+                prop_assert_eq!(reply.queue_offset, i64::try_from(offset).unwrap());
+                prop_assert_eq!(reply.queue_id, i32::try_from(queue_id).unwrap());
+                prop_assert_eq!(reply.transaction_id.as_deref(), Some("ID"));
+            }
+        }
+    }
+
+    /// R171: a missing extension map must not turn a stored message into a failure.
+    #[test]
+    fn a_bare_reply_means_stored() {
+        let mut out = Vec::new();
+        RemotingCommand::response(ResponseCode::SUCCESS, 3).encode(SerializeType::Json, &mut out);
+        let frame = split(&out, FrameLimits::default()).unwrap().unwrap();
+        let view = HeaderView::parse(frame.serialize_type, frame.header).unwrap();
+        assert_eq!(SendReply::parse(&view).unwrap().queue_offset, -1);
+    }
+
+    #[test]
+    fn a_request_without_its_required_fields_is_refused() {
+        let command = RemotingCommand::request(RequestCode::SEND_MESSAGE_V2).with_field("a", "g");
+        let mut out = Vec::new();
+        command.encode(SerializeType::Binary, &mut out);
+        let frame = split(&out, FrameLimits::default()).unwrap().unwrap();
+        let view = HeaderView::parse(frame.serialize_type, frame.header).unwrap();
+        assert!(matches!(
+            SendRequestView::parse(&view),
+            Err(DecodeError::MissingField(_))
+        ));
+    }
+}
