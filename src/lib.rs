@@ -1,3 +1,5 @@
 //! rmq-bench: load generator and benchmark for Apache RocketMQ.
 
+pub mod client;
+pub mod load;
 pub mod protocol;

@@ -1,0 +1,208 @@
+//! Settings of the producer client (C1–C3), each with RocketMQ's default unless its line says why not.
+
+use std::time::Duration;
+
+use crate::protocol::SerializeType;
+use crate::protocol::code::Language;
+use crate::protocol::send::SendVersion;
+
+/// Everything a [`crate::client::ClientInstance`] needs; fixed once started (R251).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientConfig {
+    /// Name servers as `host:port` (R17). At least one.
+    pub namesrv: Vec<String>,
+    /// Second part of the client id; `None` makes `<pid>#<start stamp>` (R9).
+    pub instance_name: Option<String>,
+    /// Period of the route refresh (C2.7: 30 s).
+    pub route_refresh: Duration,
+    /// Period of the heartbeats (C2.8: 30 s).
+    pub heartbeat: Duration,
+    /// Budget of a route query, heartbeat or unregister request (C2.17: 3 s).
+    pub api_timeout: Duration,
+    /// How requests are written and connections behave.
+    pub transport: TransportConfig,
+    /// Which brokers to avoid, and for how long.
+    pub fault: FaultConfig,
+}
+
+impl Default for ClientConfig {
+    fn default() -> Self {
+        Self {
+            namesrv: Vec::new(),
+            instance_name: None,
+            route_refresh: Duration::from_secs(30),
+            heartbeat: Duration::from_secs(30),
+            api_timeout: Duration::from_secs(3),
+            transport: TransportConfig::default(),
+            fault: FaultConfig::default(),
+        }
+    }
+}
+
+/// How requests are written and connections behave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TransportConfig {
+    /// Header form of requests; binary is far cheaper and every broker reads it (R221).
+    pub header: SerializeType,
+    /// Language written into requests (R18); `OTHER` suits servers before 4.9.4.
+    pub language: Language,
+    /// Longest connection set-up (C3.1: 3 s).
+    pub connect_timeout: Duration,
+    /// Connections per broker and sender (R218: 1 as in Java).
+    pub connections_per_broker: usize,
+    /// SO_SNDBUF in bytes; `None` leaves it to the system (C3.3).
+    pub send_buffer: Option<usize>,
+    /// SO_RCVBUF in bytes; `None` leaves it to the system (C3.4).
+    pub receive_buffer: Option<usize>,
+    /// Bodies of at least this many bytes are not copied but handed to `writev` (zero-copy pays
+    /// from 4 KiB on).
+    pub zero_copy_bytes: usize,
+    /// Most bytes waiting in one connection's out buffer before sends are refused locally.
+    pub max_out_bytes: usize,
+    /// Close a connection that owes answers and has been silent this long (R238: 10 s).
+    pub silence_timeout: Duration,
+}
+
+impl Default for TransportConfig {
+    fn default() -> Self {
+        Self {
+            header: SerializeType::Binary,
+            language: Language::RUST,
+            connect_timeout: Duration::from_secs(3),
+            connections_per_broker: 1,
+            send_buffer: None,
+            receive_buffer: None,
+            zero_copy_bytes: 4096,
+            max_out_bytes: 64 * 1024 * 1024,
+            silence_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Settings of the sends of one producer group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SendConfig {
+    /// Producer group (R7).
+    pub group: String,
+    /// Budget of one send over all its attempts (C1.5: 3 s).
+    pub timeout: Duration,
+    /// Longest single attempt while another one is possible; `None`: what is left of the budget
+    /// (C1.6, R148).
+    pub attempt_timeout: Option<Duration>,
+    /// Further attempts after the first (C1.7, C1.8: 2).
+    pub retries: u32,
+    /// Retry on another broker when the message was stored but not as configured (C1.9).
+    pub retry_not_store_ok: bool,
+    /// Broker codes a sync send retries on (C1.10).
+    pub retry_codes: Vec<i32>,
+    /// Largest body in bytes (C1.14: 4 MiB).
+    pub max_message_bytes: usize,
+    /// Topic whose settings an unknown topic inherits (C1.3).
+    pub create_topic_key: String,
+    /// Most queues per broker of an auto-created topic (C1.4: 4).
+    pub default_topic_queues: u32,
+    /// Names of the header fields (C2.29: the short ones).
+    pub version: SendVersion,
+    /// Order in which queues are taken.
+    pub queue_order: QueueOrder,
+}
+
+impl Default for SendConfig {
+    fn default() -> Self {
+        Self {
+            group: "rmq_bench_producer".to_owned(),
+            timeout: Duration::from_secs(3),
+            attempt_timeout: None,
+            retries: 2,
+            retry_not_store_ok: false,
+            retry_codes: vec![17, 14, 1, 2, 16, 204, 205, 1500],
+            max_message_bytes: 4 * 1024 * 1024,
+            create_topic_key: "TBW102".to_owned(),
+            default_topic_queues: 4,
+            version: SendVersion::V2,
+            queue_order: QueueOrder::Interleaved,
+        }
+    }
+}
+
+/// Order of the publish list (R112, R241).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum QueueOrder {
+    /// Queue 0 of all brokers, then queue 1, …: even load from the first messages on.
+    #[default]
+    Interleaved,
+    /// All queues of one broker before the next one, as Java orders them.
+    ByBroker,
+}
+
+/// Latency-aware fault avoidance (R121–R131).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FaultConfig {
+    /// Whether brokers are avoided at all. Java's default is off; ours is on, and reported.
+    pub enabled: bool,
+    /// Which generation of RocketMQ's strategy decides.
+    pub generation: FaultGeneration,
+    /// Latency classes and how long each keeps a broker out; ascending by latency.
+    pub table: Vec<FaultClass>,
+}
+
+impl Default for FaultConfig {
+    fn default() -> Self {
+        let generation = FaultGeneration::V5;
+        Self {
+            enabled: true,
+            generation,
+            table: generation.default_table(),
+        }
+    }
+}
+
+/// Generations of RocketMQ's fault strategy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FaultGeneration {
+    /// 4.x: each result replaces the isolation; a fast success ends it (R125, R128).
+    V4,
+    /// 5.x: isolation is only extended; a reachable flag decides among the isolated (R126, R129).
+    V5,
+}
+
+impl FaultGeneration {
+    /// The generation's own table (R121, R122).
+    #[must_use]
+    pub fn default_table(self) -> Vec<FaultClass> {
+        const LATENCY_V4: [u64; 7] = [50, 100, 550, 1000, 2000, 3000, 15_000];
+        const AVOID_V4: [u64; 7] = [0, 0, 30_000, 60_000, 120_000, 180_000, 600_000];
+        const LATENCY_V5: [u64; 7] = [50, 100, 550, 1800, 3000, 5000, 15_000];
+        const AVOID_V5: [u64; 7] = [0, 0, 2000, 5000, 6000, 10_000, 30_000];
+        let (latency, avoid) = match self {
+            Self::V4 => (LATENCY_V4, AVOID_V4),
+            Self::V5 => (LATENCY_V5, AVOID_V5),
+        };
+        latency
+            .into_iter()
+            .zip(avoid)
+            .map(|(latency, avoid)| FaultClass {
+                latency: Duration::from_millis(latency),
+                avoid: Duration::from_millis(avoid),
+            })
+            .collect()
+    }
+
+    /// The latency a failure counts as (R121, R122).
+    #[must_use]
+    pub fn failure_latency(self) -> Duration {
+        match self {
+            Self::V4 => Duration::from_secs(30),
+            Self::V5 => Duration::from_secs(10),
+        }
+    }
+}
+
+/// One row of the fault table: a latency of at least this keeps the broker out for so long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FaultClass {
+    /// Smallest latency of the class.
+    pub latency: Duration,
+    /// How long the broker is avoided.
+    pub avoid: Duration,
+}
