@@ -1,0 +1,453 @@
+//! **Hot path.** Requests that wait for an answer, in a ring indexed by opaque.
+//!
+//! Budget: insert and complete are an index, a compare and a move; no hash, no allocation once the
+//! ring has grown to its size, no timer per request. Send order is ring order, so expiry is a
+//! pointer that walks the ring; deadlines that are out of order (retries with less time left) go to
+//! a small heap.
+//!
+//! The opaque is the low 31 bits of a sequence number: its low bits are the slot, the rest is the
+//! generation, so a late reply never completes a newer request. A slot still taken when the ring
+//! comes round again is skipped.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use crate::transport::clock::Nanos;
+
+const OPAQUE_MASK: u64 = 0x7fff_ffff;
+
+/// A request on its way.
+#[derive(Debug)]
+pub struct Entry<T> {
+    /// What the submitter knows it by.
+    pub token: T,
+    /// When it expires.
+    pub deadline: Nanos,
+    /// When its first byte was handed to the kernel; [`Nanos::NONE`] before that.
+    pub written_at: Nanos,
+    /// Position of its first byte in the connection's output.
+    start: u64,
+    /// Bytes of its frame.
+    wire_bytes: u32,
+    /// No answer comes; the request ends when its last byte is written.
+    pub oneway: bool,
+}
+
+#[derive(Debug)]
+struct Slot<T> {
+    sequence: u64,
+    entry: Option<Entry<T>>,
+}
+
+/// Where an opaque that completes nothing may come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unmatched {
+    /// It was ours; its request has ended (timed out, oneway, or answered before).
+    Late,
+    /// It was never allotted on this connection.
+    Unknown,
+}
+
+/// The ring.
+#[derive(Debug)]
+pub struct InFlight<T> {
+    slots: Vec<Slot<T>>,
+    capacity: usize,
+    /// Next sequence number to allot.
+    head: u64,
+    /// Nothing below is live, except what the heap knows.
+    tail: u64,
+    /// Requests below are fully written.
+    written: u64,
+    live: usize,
+    last_deadline: Nanos,
+    out_of_order: BinaryHeap<Reverse<(Nanos, u64)>>,
+}
+
+impl<T> InFlight<T> {
+    /// A ring for at least `capacity` requests; rounded up to a power of two, at most 2^24.
+    #[must_use]
+    pub fn new(capacity: usize) -> Self {
+        Self {
+            slots: Vec::new(),
+            capacity: capacity.clamp(2, 1 << 24).next_power_of_two(),
+            head: 0,
+            tail: 0,
+            written: 0,
+            live: 0,
+            last_deadline: Nanos::NONE,
+            out_of_order: BinaryHeap::new(),
+        }
+    }
+
+    /// Requests in flight.
+    #[inline]
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.live
+    }
+
+    /// Whether none is in flight.
+    #[inline]
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.live == 0
+    }
+
+    /// The opaque the next [`InFlight::insert`] will use; `None` when the ring is full.
+    #[inline]
+    #[allow(clippy::cast_possible_truncation, reason = "masked to 31 bits")]
+    pub fn next_opaque(&mut self) -> Option<i32> {
+        if self.live >= self.capacity {
+            return None;
+        }
+        while self
+            .slots
+            .get(self.index(self.head))
+            .is_some_and(|slot| slot.entry.is_some())
+        {
+            self.head += 1;
+        }
+        Some((self.head & OPAQUE_MASK) as i32)
+    }
+
+    #[inline]
+    #[allow(
+        clippy::cast_possible_truncation,
+        reason = "masked by the capacity, a usize"
+    )]
+    fn index(&self, sequence: u64) -> usize {
+        sequence as usize & (self.capacity - 1)
+    }
+
+    /// Enters a request under the opaque just named by [`InFlight::next_opaque`].
+    #[inline]
+    pub fn insert(&mut self, token: T, deadline: Nanos, start: u64, wire_bytes: u32, oneway: bool) {
+        let sequence = self.head;
+        let index = self.index(sequence);
+        let entry = Some(Entry {
+            token,
+            deadline,
+            written_at: Nanos::NONE,
+            start,
+            wire_bytes,
+            oneway,
+        });
+        match self.slots.get_mut(index) {
+            Some(slot) => *slot = Slot { sequence, entry },
+            // Slots are used in order, so the first round fills them one after the other.
+            None => self.slots.push(Slot { sequence, entry }),
+        }
+        if deadline < self.last_deadline {
+            self.out_of_order.push(Reverse((deadline, sequence)));
+        } else {
+            self.last_deadline = deadline;
+        }
+        self.head += 1;
+        self.live += 1;
+    }
+
+    /// Takes the request a reply belongs to.
+    ///
+    /// # Errors
+    /// [`Unmatched`] when no live request has this opaque.
+    #[inline]
+    pub fn complete(&mut self, opaque: i32) -> Result<Entry<T>, Unmatched> {
+        let Ok(low) = u64::try_from(opaque) else {
+            return Err(Unmatched::Unknown);
+        };
+        let index = self.index(low);
+        if let Some(slot) = self.slots.get_mut(index)
+            && slot.sequence & OPAQUE_MASK == low
+            && let Some(entry) = slot.entry.take()
+        {
+            self.live -= 1;
+            return Ok(entry);
+        }
+        let allotted = self.head > OPAQUE_MASK || low < self.head;
+        Err(if allotted {
+            Unmatched::Late
+        } else {
+            Unmatched::Unknown
+        })
+    }
+
+    /// Earliest moment [`InFlight::expire`] could find something; `None` when nothing is live.
+    #[must_use]
+    pub fn next_deadline(&mut self) -> Option<Nanos> {
+        if self.live == 0 {
+            self.tail = self.head;
+            self.out_of_order.clear();
+            return None;
+        }
+        self.skip_ended();
+        let front = self.slots.get(self.index(self.tail)).and_then(|slot| {
+            slot.entry
+                .as_ref()
+                .filter(|_| slot.sequence == self.tail)
+                .map(|entry| entry.deadline)
+        });
+        let heap = self
+            .out_of_order
+            .peek()
+            .map(|Reverse((deadline, _))| *deadline);
+        match (front, heap) {
+            (Some(front), Some(heap)) => Some(front.min(heap)),
+            (front, heap) => front.or(heap),
+        }
+    }
+
+    fn skip_ended(&mut self) {
+        while self.tail < self.head {
+            let sequence = self.tail;
+            let live = self
+                .slots
+                .get(self.index(sequence))
+                .is_some_and(|slot| slot.sequence == sequence && slot.entry.is_some());
+            if live {
+                return;
+            }
+            self.tail += 1;
+        }
+    }
+
+    /// Takes every request whose deadline has come.
+    pub fn expire(&mut self, now: Nanos, mut each: impl FnMut(Entry<T>)) {
+        while let Some(Reverse((deadline, sequence))) = self.out_of_order.peek().copied() {
+            if deadline > now {
+                break;
+            }
+            self.out_of_order.pop();
+            if let Some(entry) = self.take_sequence(sequence) {
+                each(entry);
+            }
+        }
+        loop {
+            self.skip_ended();
+            let sequence = self.tail;
+            let due = self.slots.get(self.index(sequence)).is_some_and(|slot| {
+                slot.sequence == sequence
+                    && slot
+                        .entry
+                        .as_ref()
+                        .is_some_and(|entry| entry.deadline <= now)
+            });
+            if sequence >= self.head || !due {
+                return;
+            }
+            if let Some(entry) = self.take_sequence(sequence) {
+                each(entry);
+            }
+        }
+    }
+
+    fn take_sequence(&mut self, sequence: u64) -> Option<Entry<T>> {
+        let index = self.index(sequence);
+        let slot = self
+            .slots
+            .get_mut(index)
+            .filter(|slot| slot.sequence == sequence)?;
+        let entry = slot.entry.take()?;
+        self.live -= 1;
+        Some(entry)
+    }
+
+    /// Notes that the output is written up to `position`: stamps what has begun to leave, and
+    /// takes every oneway request that has left whole. Returns whether a request that waits for an
+    /// answer was newly stamped.
+    #[inline]
+    pub fn mark_written(
+        &mut self,
+        position: u64,
+        now: Nanos,
+        mut oneway_done: impl FnMut(Entry<T>),
+    ) -> bool {
+        let mut answer_owed = false;
+        while self.written < self.head {
+            let sequence = self.written;
+            let index = self.index(sequence);
+            let Some(slot) = self.slots.get_mut(index) else {
+                break;
+            };
+            if slot.sequence == sequence
+                && let Some(entry) = slot.entry.as_mut()
+            {
+                if entry.start >= position {
+                    break;
+                }
+                if entry.written_at == Nanos::NONE {
+                    entry.written_at = now;
+                    answer_owed |= !entry.oneway;
+                }
+                if entry.start + u64::from(entry.wire_bytes) > position {
+                    break;
+                }
+                if entry.oneway
+                    && let Some(entry) = slot.entry.take()
+                {
+                    self.live -= 1;
+                    oneway_done(entry);
+                }
+            }
+            self.written += 1;
+        }
+        answer_owed
+    }
+
+    /// Takes everything, in send order: the connection is lost.
+    pub fn drain(&mut self, mut each: impl FnMut(Entry<T>)) {
+        for sequence in self.tail..self.head {
+            if let Some(entry) = self.take_sequence(sequence) {
+                each(entry);
+            }
+        }
+        self.tail = self.head;
+        self.out_of_order.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    fn insert(ring: &mut InFlight<u32>, token: u32, deadline: u64) -> i32 {
+        let opaque = ring.next_opaque().unwrap();
+        ring.insert(token, Nanos(deadline), u64::from(token) * 10, 10, false);
+        opaque
+    }
+
+    #[test]
+    fn a_late_reply_does_not_complete_a_newer_request() {
+        let mut ring = InFlight::new(2);
+        let first = insert(&mut ring, 1, 10);
+        ring.expire(Nanos(10), |entry| assert_eq!(entry.token, 1));
+        insert(&mut ring, 2, 20);
+        let third = insert(&mut ring, 3, 30);
+        assert_eq!(first & 1, third & 1, "the same slot");
+        assert_eq!(ring.complete(first).unwrap_err(), Unmatched::Late);
+        assert_eq!(ring.complete(third).unwrap().token, 3);
+        assert_eq!(
+            ring.complete(third).unwrap_err(),
+            Unmatched::Late,
+            "a reply that comes twice"
+        );
+        assert_eq!(ring.complete(77).unwrap_err(), Unmatched::Unknown);
+        assert_eq!(ring.complete(-1).unwrap_err(), Unmatched::Unknown);
+    }
+
+    #[test]
+    fn one_unanswered_request_does_not_stop_the_ring() {
+        let mut ring = InFlight::new(8);
+        let stuck = insert(&mut ring, 0, 1000);
+        for token in 1..100 {
+            let opaque = insert(&mut ring, token, 1000 + u64::from(token));
+            assert_eq!(ring.complete(opaque).unwrap().token, token);
+        }
+        assert_eq!(ring.len(), 1);
+        assert_eq!(ring.complete(stuck).unwrap().token, 0);
+        assert_eq!(ring.next_deadline(), None);
+    }
+
+    #[test]
+    fn a_full_ring_refuses() {
+        let mut ring = InFlight::new(4);
+        for token in 0..4 {
+            insert(&mut ring, token, 10);
+        }
+        assert_eq!(ring.next_opaque(), None);
+    }
+
+    #[test]
+    fn oneway_requests_end_when_their_last_byte_is_out() {
+        let mut ring = InFlight::new(8);
+        for token in 0..3u32 {
+            ring.next_opaque().unwrap();
+            ring.insert(token, Nanos(100), u64::from(token) * 10, 10, token != 1);
+        }
+        let mut done = Vec::new();
+        assert!(!ring.mark_written(5, Nanos(1), |entry| done.push(entry.token)));
+        assert!(done.is_empty());
+        assert!(ring.mark_written(25, Nanos(2), |entry| done.push(entry.token)));
+        assert_eq!(done, [0]);
+        ring.mark_written(30, Nanos(3), |entry| {
+            assert_eq!(
+                entry.written_at,
+                Nanos(2),
+                "stamped when its first byte left"
+            );
+            done.push(entry.token);
+        });
+        assert_eq!(done, [0, 2]);
+        assert_eq!(ring.len(), 1);
+    }
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        Send(u64),
+        Reply(usize),
+        Expire,
+        Write(u64),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            4 => (0u64..40).prop_map(Step::Send),
+            3 => (0usize..64).prop_map(Step::Reply),
+            1 => Just(Step::Expire),
+            1 => (0u64..50).prop_map(Step::Write),
+        ]
+    }
+
+    proptest! {
+        /// Against a map: whatever comes, each request ends once, and no later than it should.
+        #[test]
+        fn each_request_ends_exactly_once(steps in prop::collection::vec(step(), 1..300)) {
+            let mut ring = InFlight::new(16);
+            let mut model: BTreeMap<u32, (i32, u64)> = BTreeMap::new();
+            let (mut now, mut token, mut position) = (0u64, 0u32, 0u64);
+            for step in steps {
+                now += 3;
+                match step {
+                    Step::Send(more) => match ring.next_opaque() {
+                        Some(opaque) => {
+                            ring.insert(token, Nanos(now + more), u64::from(token) * 10, 10, false);
+                            model.insert(token, (opaque, now + more));
+                            token += 1;
+                        }
+                        None => prop_assert_eq!(model.len(), 16),
+                    },
+                    Step::Reply(nth) => {
+                        if let Some((&token, &(opaque, _))) = model.iter().nth(nth) {
+                            prop_assert_eq!(ring.complete(opaque).unwrap().token, token);
+                            model.remove(&token);
+                        }
+                    }
+                    Step::Expire => {
+                        let mut gone = Vec::new();
+                        ring.expire(Nanos(now), |entry| gone.push(entry.token));
+                        gone.sort_unstable();
+                        let due: Vec<u32> = model.iter()
+                            .filter(|(_, (_, deadline))| *deadline <= now)
+                            .map(|(token, _)| *token).collect();
+                        prop_assert_eq!(&gone, &due);
+                        model.retain(|_, (_, deadline)| *deadline > now);
+                    }
+                    Step::Write(more) => {
+                        position = (position + more).min(u64::from(token) * 10);
+                        ring.mark_written(position, Nanos(now), |_| {});
+                    }
+                }
+                prop_assert_eq!(ring.len(), model.len());
+                let earliest = model.values().map(|(_, deadline)| Nanos(*deadline)).min();
+                let next = ring.next_deadline();
+                prop_assert_eq!(next.is_some(), earliest.is_some());
+                prop_assert!(next <= earliest, "never later than the first deadline");
+            }
+            let mut rest = Vec::new();
+            ring.drain(|entry| rest.push(entry.token));
+            prop_assert_eq!(rest, model.into_keys().collect::<Vec<_>>());
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! A connection that is kept up: connect, drive, back off, connect again.
+//!
+//! While a link is down, sends to it fail fast; connections reconnect, they never retry requests.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use crate::transport::clock::Nanos;
+use crate::transport::connection::Connection;
+use crate::transport::driver::{CloseReason, Driver, DriverOptions, Handler};
+use crate::transport::socket::{self, SocketOptions};
+
+/// First wait after a failed connect (R237).
+const BACKOFF_FIRST: Duration = Duration::from_millis(50);
+/// Longest wait between connects (R237).
+const BACKOFF_MOST: Duration = Duration::from_secs(1);
+
+/// Calls and bytes of one or more connections; counted per call, not per message.
+#[derive(Debug, Default)]
+pub struct IoCounters {
+    reads: AtomicU64,
+    read_bytes: AtomicU64,
+    writes: AtomicU64,
+    written_bytes: AtomicU64,
+    unknown_replies: AtomicU64,
+    connects: AtomicU64,
+}
+
+/// A reading of [`IoCounters`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct IoCounts {
+    /// Read calls that returned bytes or the end.
+    pub reads: u64,
+    /// Bytes read.
+    pub read_bytes: u64,
+    /// Write calls that took bytes.
+    pub writes: u64,
+    /// Bytes written.
+    pub written_bytes: u64,
+    /// Replies with an opaque never allotted.
+    pub unknown_replies: u64,
+    /// Connections that came up.
+    pub connects: u64,
+}
+
+impl IoCounters {
+    pub(super) fn read(&self, bytes: usize) {
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        self.read_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    pub(super) fn wrote(&self, bytes: usize) {
+        self.writes.fetch_add(1, Ordering::Relaxed);
+        self.written_bytes
+            .fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    pub(super) fn unknown_reply(&self) {
+        self.unknown_replies.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The counts so far.
+    #[must_use]
+    pub fn counts(&self) -> IoCounts {
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        IoCounts {
+            reads: get(&self.reads),
+            read_bytes: get(&self.read_bytes),
+            writes: get(&self.writes),
+            written_bytes: get(&self.written_bytes),
+            unknown_replies: get(&self.unknown_replies),
+            connects: get(&self.connects),
+        }
+    }
+}
+
+/// How a link is made.
+#[derive(Debug, Clone)]
+pub struct LinkOptions {
+    /// Longest connection set-up.
+    pub connect_timeout: Duration,
+    /// Socket options.
+    pub socket: SocketOptions,
+    /// Driver options.
+    pub driver: DriverOptions,
+}
+
+/// Where a link stands.
+#[derive(Debug)]
+pub enum LinkState<T> {
+    /// Connecting for the first time.
+    Connecting,
+    /// Connected.
+    Up(Connection<T>),
+    /// Not connected; trying again.
+    Down {
+        /// Why, as text for people.
+        why: Arc<str>,
+        /// Since when.
+        since: Nanos,
+    },
+}
+
+impl<T> Clone for LinkState<T> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Connecting => Self::Connecting,
+            Self::Up(connection) => Self::Up(connection.clone()),
+            Self::Down { why, since } => Self::Down {
+                why: Arc::clone(why),
+                since: *since,
+            },
+        }
+    }
+}
+
+/// A connection that is kept up until the link is dropped.
+pub struct Link<T> {
+    address: Arc<str>,
+    state: watch::Receiver<LinkState<T>>,
+    /// Dropping it tells the supervisor to stop.
+    _stop: watch::Sender<()>,
+}
+
+impl<T> fmt::Debug for Link<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Link")
+            .field("address", &self.address)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<T: Send + 'static> Link<T> {
+    /// Starts connecting to `host:port` on the current runtime.
+    pub fn open<H: Handler<T> + 'static>(address: &str, handler: H, options: LinkOptions) -> Self {
+        let address: Arc<str> = address.into();
+        let (state_tx, state) = watch::channel(LinkState::Connecting);
+        let (stop, stopped) = watch::channel(());
+        let supervisor = Supervisor {
+            address: Arc::clone(&address),
+            state: state_tx,
+            stopped,
+            options,
+        };
+        tokio::spawn(supervisor.run(handler));
+        Self {
+            address,
+            state,
+            _stop: stop,
+        }
+    }
+
+    /// The address.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// The connection, if it is up right now.
+    #[must_use]
+    pub fn connection(&self) -> Option<Connection<T>> {
+        match &*self.state.borrow() {
+            LinkState::Up(connection) => Some(connection.clone()),
+            _ => None,
+        }
+    }
+
+    /// Whether the state changed since it was last looked at through this link.
+    #[must_use]
+    pub fn has_changed(&self) -> bool {
+        self.state.has_changed().unwrap_or(true)
+    }
+
+    /// The state; [`Link::has_changed`] is false afterwards until the next change.
+    pub fn refresh(&mut self) -> LinkState<T> {
+        self.state.borrow_and_update().clone()
+    }
+
+    /// Waits until the link is up or an attempt has failed, at most `timeout`.
+    ///
+    /// # Errors
+    /// Why there is no connection, as text for people.
+    ///
+    /// # Cancel safety
+    /// Safe; the link goes on connecting.
+    pub async fn ready(&self, timeout: Duration) -> Result<Connection<T>, String> {
+        let mut state = self.state.clone();
+        let settled = state.wait_for(|state| !matches!(state, LinkState::Connecting));
+        match tokio::time::timeout(timeout, settled).await {
+            Ok(Ok(state)) => match &*state {
+                LinkState::Up(connection) => Ok(connection.clone()),
+                LinkState::Down { why, .. } => Err(why.to_string()),
+                LinkState::Connecting => Err("still connecting".to_owned()),
+            },
+            Ok(Err(_)) => Err("the link is closed".to_owned()),
+            Err(_) => Err(format!("not connected within {timeout:?}")),
+        }
+    }
+}
+
+struct Supervisor<T> {
+    address: Arc<str>,
+    state: watch::Sender<LinkState<T>>,
+    stopped: watch::Receiver<()>,
+    options: LinkOptions,
+}
+
+impl<T: Send + 'static> Supervisor<T> {
+    async fn run<H: Handler<T>>(mut self, mut handler: H) {
+        let mut backoff = BACKOFF_FIRST;
+        loop {
+            let connecting = socket::connect(
+                &self.address,
+                self.options.connect_timeout,
+                &self.options.socket,
+            );
+            let connected = tokio::select! {
+                connected = connecting => connected,
+                _ = self.stopped.changed() => return,
+            };
+            let why = match connected {
+                Ok(stream) => {
+                    self.options
+                        .driver
+                        .counters
+                        .connects
+                        .fetch_add(1, Ordering::Relaxed);
+                    let up_since = Nanos::now();
+                    let driver = self.options.driver.clone();
+                    let (connection, mut driver) = Driver::new(stream, handler, driver);
+                    self.state.send_replace(LinkState::Up(connection));
+                    let reason = tokio::select! {
+                        reason = driver.run() => Some(reason),
+                        _ = self.stopped.changed() => None,
+                    };
+                    let Some(reason) = reason else {
+                        driver.close(&CloseReason::Local);
+                        return;
+                    };
+                    handler = driver.into_handler();
+                    tracing::warn!(address = %self.address, %reason, "connection lost");
+                    if Nanos::now().since(up_since) > 1_000_000_000 {
+                        backoff = BACKOFF_FIRST;
+                    }
+                    reason.to_string()
+                }
+                Err(error) => error.to_string(),
+            };
+            self.state.send_replace(LinkState::Down {
+                why: why.into(),
+                since: Nanos::now(),
+            });
+            tokio::select! {
+                () = tokio::time::sleep(backoff) => {}
+                _ = self.stopped.changed() => return,
+            }
+            backoff = (backoff * 2).min(BACKOFF_MOST);
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! Connections to brokers and name servers: bytes in, bytes out, each request ended exactly once.
+//!
+//! Knows frames and headers, not messages, routes or retries. A reply, an expiry and a lost
+//! connection meet in the driver, which owns the socket; whoever submitted learns of it through
+//! [`Handler`].
+//!
+//! - [`clock`]: the one monotonic clock
+//! - [`out_buffer`]: what waits to be written; large bodies by reference
+//! - [`in_flight`]: the ring of requests that wait for an answer (hot path)
+//! - [`connection`]: the submitting side (hot path)
+//! - [`driver`]: the socket's side (hot path)
+//! - [`link`]: a connection that is kept up: connect, back-off, reconnect
+//! - [`socket`]: options of a TCP socket
+
+pub mod clock;
+pub mod connection;
+pub mod driver;
+pub mod in_flight;
+pub mod link;
+pub mod out_buffer;
+pub mod socket;
+
+pub use clock::Nanos;
+pub use connection::{Batch, Connection, Refusal};
+pub use driver::{CloseReason, Handler};
+pub use in_flight::Entry;
+pub use link::{IoCounters, Link, LinkState};
+pub use socket::SocketOptions;
