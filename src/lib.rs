@@ -1,4 +1,12 @@
 //! rmq-bench: load generator and benchmark for Apache RocketMQ.
+#![cfg_attr(
+    test,
+    allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "test data is small"
+    )
+)]
 
 pub mod client;
 pub mod load;

@@ -91,8 +91,6 @@ pub struct SendConfig {
     pub attempt_timeout: Option<Duration>,
     /// Further attempts after the first (C1.7, C1.8: 2).
     pub retries: u32,
-    /// Retry on another broker when the message was stored but not as configured (C1.9).
-    pub retry_not_store_ok: bool,
     /// Broker codes a sync send retries on (C1.10).
     pub retry_codes: Vec<i32>,
     /// Largest body in bytes (C1.14: 4 MiB).
@@ -114,7 +112,6 @@ impl Default for SendConfig {
             timeout: Duration::from_secs(3),
             attempt_timeout: None,
             retries: 2,
-            retry_not_store_ok: false,
             retry_codes: vec![17, 14, 1, 2, 16, 204, 205, 1500],
             max_message_bytes: 4 * 1024 * 1024,
             create_topic_key: "TBW102".to_owned(),

@@ -1,9 +1,35 @@
 //! The producer client: one shared instance, routes, queue choice, fault avoidance, retries, send.
+//!
+//! The life of a message: [`producer`] or `load` → [`send`] (`begin`, `stage`: [`queue_choice`] over
+//! [`publish_route`] and [`fault`]; `flush`: encode and submit to `transport`) → answer → `settle`
+//! ([`retry`]) → again or done.
+//!
+//! - [`instance`]: what all senders share, and its thread; [`maintenance`] its periodic tasks
+//! - [`topic`], [`publish_route`], [`namesrv`], [`control`], [`broker_table`]: who can be sent to
+//! - [`message`], [`validate`], [`config`], [`error`]: what is given and what can go wrong
 
+pub mod broker_table;
 pub mod config;
+pub mod control;
 pub mod error;
+pub mod fault;
+pub mod instance;
+mod maintenance;
+pub mod message;
+pub mod namesrv;
+pub mod publish_route;
+pub mod queue_choice;
+pub mod retry;
+pub mod send;
+pub mod topic;
+pub mod validate;
 
+pub use broker_table::{BrokerId, KnownBroker};
 pub use config::{
     ClientConfig, FaultClass, FaultConfig, FaultGeneration, QueueOrder, SendConfig, TransportConfig,
 };
 pub use error::{ClientError, ErrorKind};
+pub use fault::{FaultEvent, FaultTable};
+pub use instance::{ClientInstance, ServiceState};
+pub use message::Message;
+pub use topic::Topic;

@@ -6,8 +6,6 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
-use bytes::Bytes;
-
 use crate::transport::clock::Nanos;
 use crate::transport::in_flight::InFlight;
 use crate::transport::out_buffer::OutBuffer;
@@ -19,8 +17,6 @@ pub struct ConnectionLimits {
     pub in_flight: usize,
     /// Most bytes waiting to be written.
     pub out_bytes: usize,
-    /// Bodies from this size on are not copied.
-    pub zero_copy_bytes: usize,
 }
 
 /// Why a request was not taken. Nothing of it was sent.
@@ -36,15 +32,13 @@ pub enum Refusal {
 
 /// A request to be submitted.
 #[derive(Debug)]
-pub struct Request<'a, T> {
+pub struct Request<T> {
     /// What the submitter knows it by; comes back through the [`crate::transport::Handler`].
     pub token: T,
     /// When it expires.
     pub deadline: Nanos,
     /// No answer comes.
     pub oneway: bool,
-    /// Body; the header is written by the encoder given with it.
-    pub body: &'a Bytes,
 }
 
 /// Shared between the submitters and the driver.
@@ -140,15 +134,15 @@ pub struct Batch<'a, T> {
 }
 
 impl<T> Batch<'_, T> {
-    /// Submits one request. `encode` appends the header for the opaque it is given.
+    /// Submits one request. `encode` appends its frame under the opaque it is given.
     ///
     /// # Errors
     /// The token and why it was refused.
     #[inline]
     pub fn push(
         &mut self,
-        request: Request<'_, T>,
-        encode: impl FnOnce(i32, &mut Vec<u8>),
+        request: Request<T>,
+        encode: impl FnOnce(&T, i32, &mut OutBuffer),
     ) -> Result<(), (T, Refusal)> {
         let Some(state) = self.state.as_deref_mut() else {
             return Err((request.token, Refusal::Closed));
@@ -163,10 +157,7 @@ impl<T> Batch<'_, T> {
         let Some(opaque) = state.in_flight.next_opaque() else {
             return Err((request.token, Refusal::InFlightFull));
         };
-        encode(opaque, state.out.copied());
-        state
-            .out
-            .push_body(request.body, self.limits.zero_copy_bytes);
+        encode(&request.token, opaque, &mut state.out);
         let wire_bytes = state.out.len() - before;
         let start = state.enqueued;
         state.enqueued += wire_bytes as u64;

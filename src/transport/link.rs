@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use crate::transport::clock::Nanos;
@@ -135,8 +136,13 @@ impl<T> fmt::Debug for Link<T> {
 }
 
 impl<T: Send + 'static> Link<T> {
-    /// Starts connecting to `host:port` on the current runtime.
-    pub fn open<H: Handler<T> + 'static>(address: &str, handler: H, options: LinkOptions) -> Self {
+    /// Starts connecting to `host:port` on the given runtime.
+    pub fn open<H: Handler<T> + 'static>(
+        address: &str,
+        handler: H,
+        options: LinkOptions,
+        runtime: &Handle,
+    ) -> Self {
         let address: Arc<str> = address.into();
         let (state_tx, state) = watch::channel(LinkState::Connecting);
         let (stop, stopped) = watch::channel(());
@@ -146,7 +152,7 @@ impl<T: Send + 'static> Link<T> {
             stopped,
             options,
         };
-        tokio::spawn(supervisor.run(handler));
+        runtime.spawn(supervisor.run(handler));
         Self {
             address,
             state,
@@ -169,15 +175,10 @@ impl<T: Send + 'static> Link<T> {
         }
     }
 
-    /// Whether the state changed since it was last looked at through this link.
+    /// Follows the state of the link.
     #[must_use]
-    pub fn has_changed(&self) -> bool {
-        self.state.has_changed().unwrap_or(true)
-    }
-
-    /// The state; [`Link::has_changed`] is false afterwards until the next change.
-    pub fn refresh(&mut self) -> LinkState<T> {
-        self.state.borrow_and_update().clone()
+    pub fn watch(&self) -> watch::Receiver<LinkState<T>> {
+        self.state.clone()
     }
 
     /// Waits until the link is up or an attempt has failed, at most `timeout`.

@@ -10,6 +10,7 @@
 //! - [`connection`]: the submitting side (hot path)
 //! - [`driver`]: the socket's side (hot path)
 //! - [`link`]: a connection that is kept up: connect, back-off, reconnect
+//! - [`pool`]: links by address, shared by the senders of one runtime
 //! - [`socket`]: options of a TCP socket
 
 pub mod clock;
@@ -18,11 +19,13 @@ pub mod driver;
 pub mod in_flight;
 pub mod link;
 pub mod out_buffer;
+pub mod pool;
 pub mod socket;
 
 pub use clock::Nanos;
-pub use connection::{Batch, Connection, Refusal};
-pub use driver::{CloseReason, Handler};
+pub use connection::{Batch, Connection, ConnectionLimits, Refusal, Request};
+pub use driver::{CloseReason, Coalesce, DriverOptions, Handler};
 pub use in_flight::Entry;
-pub use link::{IoCounters, Link, LinkState};
+pub use link::{IoCounters, Link, LinkOptions, LinkState};
+pub use pool::Pool;
 pub use socket::SocketOptions;

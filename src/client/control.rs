@@ -1,0 +1,225 @@
+//! Requests outside the send path: routes, heartbeats, unregister. One connection per address,
+//! apart from those that carry messages, so neither waits behind the other (R218).
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+
+use crate::protocol::{DecodeError, FrameLimits, HeaderView, RemotingCommand, SerializeType};
+use crate::transport::connection::{ConnectionLimits, Request};
+use crate::transport::driver::{Coalesce, DriverOptions};
+use crate::transport::link::LinkOptions;
+use crate::transport::{
+    CloseReason, Entry, Handler, IoCounters, Link, Nanos, Refusal, SocketOptions,
+};
+
+/// Requests one control connection holds at most.
+const IN_FLIGHT: usize = 1024;
+
+/// Why a control request got no answer.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum ControlError {
+    /// No connection.
+    #[error("could not connect to {address}: {detail}")]
+    Connect {
+        /// `host:port`.
+        address: String,
+        /// The system's answer.
+        detail: String,
+    },
+    /// Nothing came in time.
+    #[error("no answer from {address} within {timeout:?}")]
+    Timeout {
+        /// `host:port`.
+        address: String,
+        /// The time given.
+        timeout: Duration,
+    },
+    /// The connection broke first.
+    #[error("connection to {address} lost: {detail}")]
+    Lost {
+        /// `host:port`.
+        address: String,
+        /// How.
+        detail: String,
+    },
+    /// An answer that can't be read.
+    #[error("unreadable answer from {address}: {source}")]
+    Reply {
+        /// `host:port`.
+        address: String,
+        /// What is wrong with it.
+        source: DecodeError,
+    },
+    /// Too many requests at once.
+    #[error("too many requests to {address} at once")]
+    Busy {
+        /// `host:port`.
+        address: String,
+    },
+}
+
+enum Outcome {
+    Reply(Result<RemotingCommand, DecodeError>),
+    Expired,
+    Lost(String),
+}
+
+type Waiter = oneshot::Sender<Outcome>;
+
+#[derive(Default)]
+struct Waiters {
+    ended: Vec<(Waiter, Outcome)>,
+}
+
+impl Handler<Waiter> for Waiters {
+    fn reply(&mut self, entry: Entry<Waiter>, header: &HeaderView<'_>, body: &[u8], _at: Nanos) {
+        let command = RemotingCommand::from_view(header, body);
+        self.ended.push((entry.token, Outcome::Reply(command)));
+    }
+
+    fn written(&mut self, _entry: Entry<Waiter>) {}
+
+    fn expired(&mut self, entry: Entry<Waiter>, _at: Nanos) {
+        self.ended.push((entry.token, Outcome::Expired));
+    }
+
+    fn lost(&mut self, entry: Entry<Waiter>, reason: &CloseReason, _at: Nanos) {
+        self.ended
+            .push((entry.token, Outcome::Lost(reason.to_string())));
+    }
+
+    fn late(&mut self, _header: &HeaderView<'_>) {}
+
+    fn round_end(&mut self, _at: Nanos) {
+        for (waiter, outcome) in self.ended.drain(..) {
+            // Whoever asked may have gone; then nobody misses the answer.
+            drop(waiter.send(outcome));
+        }
+    }
+}
+
+/// Asks name servers and brokers; must be used on the instance's own runtime.
+#[derive(Debug)]
+pub struct Control {
+    links: Mutex<HashMap<String, Arc<Link<Waiter>>>>,
+    options: LinkOptions,
+    form: SerializeType,
+}
+
+impl Control {
+    /// `form` is the header form of the requests.
+    #[must_use]
+    pub fn new(connect_timeout: Duration, form: SerializeType) -> Self {
+        let limits = ConnectionLimits {
+            in_flight: IN_FLIGHT,
+            out_bytes: 4 * 1024 * 1024,
+        };
+        let driver = DriverOptions {
+            limits,
+            frames: FrameLimits::default(),
+            coalesce: Coalesce::Immediate,
+            silence_timeout: Duration::from_secs(30),
+            counters: Arc::new(IoCounters::default()),
+        };
+        let socket = SocketOptions::default();
+        let options = LinkOptions {
+            connect_timeout,
+            socket,
+            driver,
+        };
+        Self {
+            links: Mutex::default(),
+            options,
+            form,
+        }
+    }
+
+    fn link(&self, address: &str) -> Arc<Link<Waiter>> {
+        let mut links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
+        let link = links.entry(address.to_owned()).or_insert_with(|| {
+            let handler = Waiters::default();
+            Arc::new(Link::open(
+                address,
+                handler,
+                self.options.clone(),
+                &Handle::current(),
+            ))
+        });
+        Arc::clone(link)
+    }
+
+    /// Closes the connections to all other addresses (R178).
+    pub fn retain(&self, keep: impl Fn(&str) -> bool) {
+        let mut links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
+        links.retain(|address, _| keep(address));
+    }
+
+    /// Sends a request and waits for its answer, whatever the answer's code.
+    ///
+    /// # Errors
+    /// [`ControlError`].
+    ///
+    /// # Cancel safety
+    /// Safe; the answer is then dropped.
+    pub async fn request(
+        &self,
+        address: &str,
+        mut command: RemotingCommand,
+        timeout: Duration,
+    ) -> Result<RemotingCommand, ControlError> {
+        let named = || address.to_owned();
+        let deadline = Nanos::now().plus(timeout);
+        let connection =
+            self.link(address)
+                .ready(timeout)
+                .await
+                .map_err(|detail| ControlError::Connect {
+                    address: named(),
+                    detail,
+                })?;
+        let (waiter, answer) = oneshot::channel();
+        let request = Request {
+            token: waiter,
+            deadline,
+            oneway: false,
+        };
+        let form = self.form;
+        let pushed = connection.batch().push(request, |_, opaque, out| {
+            command.opaque = opaque;
+            command.encode(form, out.copied());
+        });
+        match pushed {
+            Ok(()) => {}
+            Err((_, Refusal::Closed)) => {
+                return Err(ControlError::Lost {
+                    address: named(),
+                    detail: "closed".to_owned(),
+                });
+            }
+            Err(_) => return Err(ControlError::Busy { address: named() }),
+        }
+        match answer.await {
+            Ok(Outcome::Reply(reply)) => reply.map_err(|source| ControlError::Reply {
+                address: named(),
+                source,
+            }),
+            Ok(Outcome::Expired) => Err(ControlError::Timeout {
+                address: named(),
+                timeout,
+            }),
+            Ok(Outcome::Lost(detail)) => Err(ControlError::Lost {
+                address: named(),
+                detail,
+            }),
+            Err(_) => Err(ControlError::Lost {
+                address: named(),
+                detail: "closed".to_owned(),
+            }),
+        }
+    }
+}

@@ -1,0 +1,417 @@
+//! The client instance: one per process or run, shared by all senders. It owns the routes, the
+//! fault table, the name server list and the periodic tasks, on a thread of its own.
+
+use std::collections::{BTreeSet, HashMap};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, oneshot};
+
+use crate::client::broker_table::{BrokerTable, KnownBroker};
+use crate::client::config::{ClientConfig, QueueOrder, SendConfig};
+use crate::client::control::Control;
+use crate::client::error::ClientError;
+use crate::client::fault::FaultTable;
+use crate::client::maintenance;
+use crate::client::namesrv::{Namesrv, RouteAnswer};
+use crate::client::topic::Topic;
+use crate::client::validate;
+use crate::protocol::message_id::UniquePrefix;
+use crate::transport::Nanos;
+use crate::transport::clock::wall_millis;
+
+/// Longest wait for the brokers' answers when leaving (R253).
+const UNREGISTER_TIMEOUT: Duration = Duration::from_secs(1);
+/// The topic whose route unknown topics borrow (R104).
+const DEFAULT_TOPIC: &str = "TBW102";
+
+/// States of a producer or instance (R1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ServiceState {
+    /// Made, not started.
+    CreateJust,
+    /// Started.
+    Running,
+    /// Start failed.
+    StartFailed,
+    /// Stopped; can't be started again.
+    ShutdownAlready,
+}
+
+impl ServiceState {
+    /// Name as in RocketMQ.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::CreateJust => "CREATE_JUST",
+            Self::Running => "RUNNING",
+            Self::StartFailed => "START_FAILED",
+            Self::ShutdownAlready => "SHUTDOWN_ALREADY",
+        }
+    }
+}
+
+/// What senders and periodic tasks share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) config: ClientConfig,
+    pub(super) client_id: String,
+    /// The IPv4 address this host is known by; part of client id and message ids.
+    pub(super) address: Ipv4Addr,
+    pub(super) control: Control,
+    pub(super) namesrv: Namesrv,
+    pub(super) table: BrokerTable,
+    pub(super) faults: FaultTable,
+    pub(super) topics: Mutex<HashMap<String, (Arc<Topic>, u32)>>,
+    pub(super) groups: Mutex<BTreeSet<String>>,
+    /// Wakes the periodic task: a topic is new, or there is trouble.
+    pub(super) wake: Notify,
+    /// A broker is gone, or does not know a topic.
+    pub(super) trouble: AtomicBool,
+}
+
+impl Shared {
+    pub(super) fn topics(&self) -> Vec<(Arc<Topic>, u32)> {
+        let topics = self.topics.lock().unwrap_or_else(PoisonError::into_inner);
+        topics.values().cloned().collect()
+    }
+
+    pub(super) fn groups(&self) -> Vec<String> {
+        let groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
+        groups.iter().cloned().collect()
+    }
+
+    /// Asks for a topic's route and, while it has none of its own, for the default topic's (R100).
+    pub(super) async fn refresh_topic(&self, topic: &Topic, most: u32) -> Result<(), ClientError> {
+        let timeout = self.config.api_timeout;
+        let answer = self
+            .namesrv
+            .route(&self.control, topic.name(), timeout)
+            .await?;
+        let unknown = answer == RouteAnswer::NoSuchTopic;
+        topic.apply(answer, &self.table);
+        if unknown && topic.wants_default() {
+            let answer = self
+                .namesrv
+                .route(&self.control, DEFAULT_TOPIC, timeout)
+                .await?;
+            if let RouteAnswer::Found(raw) = answer {
+                topic.apply_default(raw, most, &self.table);
+            }
+        }
+        Ok(())
+    }
+}
+
+#[derive(Debug)]
+struct Thread {
+    handle: Handle,
+    stop: oneshot::Sender<()>,
+    join: std::thread::JoinHandle<()>,
+}
+
+#[derive(Debug)]
+struct Lifecycle {
+    state: ServiceState,
+    thread: Option<Thread>,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct ClientInstance {
+    shared: Arc<Shared>,
+    lifecycle: Mutex<Lifecycle>,
+    senders: AtomicU32,
+}
+
+impl ClientInstance {
+    /// Checks the settings; nothing is connected yet.
+    ///
+    /// # Errors
+    /// [`ClientError::Illegal`] without name servers.
+    pub fn new(config: ClientConfig) -> Result<Self, ClientError> {
+        if config.namesrv.is_empty() {
+            let reason = "no name server given; set it, or NAMESRV_ADDR".to_owned();
+            return Err(ClientError::Illegal {
+                what: "namesrv",
+                reason,
+            });
+        }
+        let stamp = wall_millis();
+        let instance = config
+            .instance_name
+            .clone()
+            .unwrap_or_else(|| format!("{}#{stamp}{}", std::process::id(), Nanos::now().0));
+        let address = local_address(&config.namesrv);
+        let client_id = format!("{address}@{instance}");
+        let start = usize::try_from(stamp % 999).unwrap_or(0);
+        let shared = Shared {
+            client_id,
+            address,
+            control: Control::new(config.transport.connect_timeout, config.transport.header),
+            namesrv: Namesrv::new(config.namesrv.clone(), start),
+            table: BrokerTable::default(),
+            faults: FaultTable::new(config.fault.clone()),
+            topics: Mutex::default(),
+            groups: Mutex::default(),
+            wake: Notify::new(),
+            trouble: AtomicBool::new(false),
+            config,
+        };
+        let lifecycle = Lifecycle {
+            state: ServiceState::CreateJust,
+            thread: None,
+        };
+        Ok(Self {
+            shared: Arc::new(shared),
+            lifecycle: Mutex::new(lifecycle),
+            senders: AtomicU32::new(0),
+        })
+    }
+
+    /// Starts the thread with the periodic tasks (R15, R16).
+    ///
+    /// # Errors
+    /// [`ClientError::State`] unless just made (R3); [`ClientError::Connect`] when the system
+    /// gives no thread.
+    pub fn start(&self) -> Result<(), ClientError> {
+        let mut lifecycle = self.lock();
+        if lifecycle.state != ServiceState::CreateJust {
+            return Err(ClientError::State {
+                state: lifecycle.state.name(),
+                hint: "an instance is started once; make a new one",
+            });
+        }
+        lifecycle.state = ServiceState::StartFailed;
+        lifecycle.thread = Some(spawn_thread(Arc::clone(&self.shared))?);
+        lifecycle.state = ServiceState::Running;
+        Ok(())
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Lifecycle> {
+        self.lifecycle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The state.
+    #[must_use]
+    pub fn state(&self) -> ServiceState {
+        self.lock().state
+    }
+
+    fn running(&self) -> Result<Handle, ClientError> {
+        let lifecycle = self.lock();
+        match (&lifecycle.thread, lifecycle.state) {
+            (Some(thread), ServiceState::Running) => Ok(thread.handle.clone()),
+            (_, state) => Err(ClientError::State {
+                state: state.name(),
+                hint: "start it first",
+            }),
+        }
+    }
+
+    /// `<ip>@<instance>` (R10).
+    #[must_use]
+    pub fn client_id(&self) -> &str {
+        &self.shared.client_id
+    }
+
+    /// The settings.
+    #[must_use]
+    pub fn config(&self) -> &ClientConfig {
+        &self.shared.config
+    }
+
+    /// The fault table.
+    #[must_use]
+    pub fn faults(&self) -> &FaultTable {
+        &self.shared.faults
+    }
+
+    /// Every broker met so far, indexed by [`crate::client::BrokerId`].
+    #[must_use]
+    pub fn brokers(&self) -> Vec<KnownBroker> {
+        self.shared.table.all()
+    }
+
+    /// Enters a producer group into the heartbeats; a group may be entered once (R13).
+    ///
+    /// # Errors
+    /// [`ClientError::Illegal`].
+    pub fn register_group(&self, group: &str) -> Result<(), ClientError> {
+        validate::group(group)?;
+        let mut groups = self
+            .shared
+            .groups
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if groups.insert(group.to_owned()) {
+            return Ok(());
+        }
+        let reason = format!("{group} is registered already in this client instance");
+        Err(ClientError::Illegal {
+            what: "group",
+            reason,
+        })
+    }
+
+    /// Takes a group out of the heartbeats.
+    pub fn unregister_group(&self, group: &str) {
+        self.shared
+            .groups
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(group);
+    }
+
+    /// The topic with its route, looked up if it is not known yet (R100).
+    ///
+    /// # Errors
+    /// [`ClientError::Namesrv`], [`ClientError::NoRoute`], [`ClientError::NotWritable`].
+    ///
+    /// # Cancel safety
+    /// Safe; the lookup goes on.
+    pub async fn topic(&self, name: &str, send: &SendConfig) -> Result<Arc<Topic>, ClientError> {
+        validate::topic(name)?;
+        let handle = self.running()?;
+        let topic = self.entry(name, send.queue_order, send.default_topic_queues);
+        if topic.route().is_some() {
+            return Ok(topic);
+        }
+        let shared = Arc::clone(&self.shared);
+        let most = send.default_topic_queues;
+        let lookup = handle.spawn(async move {
+            let _one = topic.query.lock().await;
+            if topic.route().is_none() {
+                shared.refresh_topic(&topic, most).await?;
+            }
+            if topic.route().is_none() {
+                return Err(topic.problem());
+            }
+            // New brokers get their first heartbeat right away (R254).
+            shared.wake.notify_one();
+            Ok(Arc::clone(&topic))
+        });
+        lookup.await.unwrap_or(Err(ClientError::State {
+            state: ServiceState::ShutdownAlready.name(),
+            hint: "the instance was shut down meanwhile",
+        }))
+    }
+
+    fn entry(&self, name: &str, order: QueueOrder, most: u32) -> Arc<Topic> {
+        let mut topics = self
+            .shared
+            .topics
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let entry = topics.entry(name.to_owned());
+        let (topic, _) = entry.or_insert_with(|| (Arc::new(Topic::new(name, order)), most));
+        Arc::clone(topic)
+    }
+
+    /// Asks for a route refresh soon: a broker is gone, or does not know the topic.
+    pub fn refresh_soon(&self) {
+        if !self.shared.trouble.swap(true, Ordering::Relaxed) {
+            self.shared.wake.notify_one();
+        }
+    }
+
+    /// The constant part of a sender's message ids; different for each call (R223).
+    #[must_use]
+    pub fn id_prefix(&self) -> UniquePrefix {
+        let sender = self.senders.fetch_add(1, Ordering::Relaxed);
+        let random: u32 = rand::random();
+        // The sender's number in the low bits keeps senders of one process apart for certain.
+        let discriminator = (random & 0xffff_0000) | (sender & 0xffff);
+        UniquePrefix::new(self.shared.address, std::process::id(), discriminator)
+    }
+
+    /// CPU time used by the instance's thread so far; zero when it does not run.
+    pub async fn cpu_time(&self) -> Duration {
+        let Ok(handle) = self.running() else {
+            return Duration::ZERO;
+        };
+        handle
+            .spawn(async { thread_cpu_time() })
+            .await
+            .unwrap_or_default()
+    }
+
+    /// Leaves all brokers and stops the thread; safe to call in any state (R20).
+    pub async fn shutdown(&self) {
+        let thread = {
+            let mut lifecycle = self.lock();
+            if lifecycle.state == ServiceState::Running {
+                lifecycle.state = ServiceState::ShutdownAlready;
+            }
+            lifecycle.thread.take()
+        };
+        let Some(thread) = thread else { return };
+        let shared = Arc::clone(&self.shared);
+        let leave = thread.handle.spawn(async move {
+            let leaving = maintenance::unregister_everywhere(&shared);
+            drop(tokio::time::timeout(UNREGISTER_TIMEOUT, leaving).await);
+        });
+        drop(leave.await);
+        // The thread may have ended already; then there is nobody to tell.
+        let _ = thread.stop.send(());
+        let joined = tokio::task::spawn_blocking(move || thread.join.join()).await;
+        if !matches!(joined, Ok(Ok(()))) {
+            tracing::warn!("the client's thread ended with a panic");
+        }
+    }
+}
+
+/// CPU time of the calling thread.
+#[must_use]
+pub fn thread_cpu_time() -> Duration {
+    let clock = nix::time::ClockId::CLOCK_THREAD_CPUTIME_ID;
+    nix::time::clock_gettime(clock)
+        .map(Duration::from)
+        .unwrap_or_default()
+}
+
+/// The address the system would use towards the first name server; nothing is sent.
+fn local_address(namesrv: &[String]) -> Ipv4Addr {
+    let literal = namesrv
+        .iter()
+        .find_map(|address| address.parse::<SocketAddr>().ok());
+    let target = literal.unwrap_or(SocketAddr::from(([192, 0, 2, 1], 9876)));
+    let probe = || {
+        let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
+        socket.connect(target).ok()?;
+        match socket.local_addr().ok()?.ip() {
+            IpAddr::V4(address) => Some(address),
+            IpAddr::V6(_) => None,
+        }
+    };
+    probe().unwrap_or(Ipv4Addr::LOCALHOST)
+}
+
+fn spawn_thread(shared: Arc<Shared>) -> Result<Thread, ClientError> {
+    let failed = |detail: String| ClientError::Connect {
+        target: "client thread".into(),
+        detail,
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| failed(error.to_string()))?;
+    let handle = runtime.handle().clone();
+    let (stop, stopped) = oneshot::channel();
+    let join = std::thread::Builder::new()
+        .name("rmq-client".to_owned())
+        .spawn(move || {
+            runtime.block_on(async move {
+                let periodic = tokio::spawn(maintenance::run(shared));
+                drop(stopped.await);
+                periodic.abort();
+            });
+        })
+        .map_err(|error| failed(error.to_string()))?;
+    Ok(Thread { handle, stop, join })
+}

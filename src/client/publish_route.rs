@@ -1,0 +1,309 @@
+//! From a topic's route to the queues that may be written (R112–R114).
+
+use crate::client::broker_table::{BrokerId, BrokerTable};
+use crate::client::config::QueueOrder;
+use crate::protocol::route::{PERM_WRITE, TopicRoute};
+
+/// Broker id of a master.
+const MASTER: i64 = 0;
+
+/// One queue that may be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct QueueRef {
+    /// Its broker.
+    pub broker: BrokerId,
+    /// Position of the broker in [`PublishRoute::brokers`].
+    pub slot: u16,
+    /// Its number at the broker.
+    pub queue_id: u32,
+}
+
+/// A broker of a publish route.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RouteBroker {
+    /// Number of the broker.
+    pub id: BrokerId,
+    /// Its name.
+    pub name: String,
+    /// Address of its master; a broker named only by an order configuration may have none.
+    pub address: Option<String>,
+}
+
+/// The writable queues of a topic, ready to pick from; never modified once made (R247).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublishRoute {
+    /// Brokers with at least one queue.
+    pub brokers: Vec<RouteBroker>,
+    /// Queues in the order they are taken.
+    pub queues: Vec<QueueRef>,
+    /// Whether an order configuration defined the queues.
+    pub ordered: bool,
+    /// Whether this is the default topic's route: the topic does not exist yet (R104).
+    pub borrowed: bool,
+}
+
+/// Why a route gives no queue.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoQueue {
+    /// No entry has write permission.
+    #[error("no broker allows writing (permissions: {permissions})")]
+    NotWritable {
+        /// `broker: permission` of each entry.
+        permissions: String,
+    },
+    /// Writable entries exist, but none of their brokers has a master.
+    #[error("no writable broker has a master (brokers: {brokers})")]
+    NoMaster {
+        /// Their names.
+        brokers: String,
+    },
+    /// The order configuration can't be read.
+    #[error("order configuration {text:?} is not broker:queues;…")]
+    OrderConfiguration {
+        /// As the name server gave it.
+        text: String,
+    },
+    /// The route lists no queue at all.
+    #[error("the route lists no queue")]
+    Empty,
+}
+
+impl PublishRoute {
+    /// Makes the publish list of a route.
+    ///
+    /// # Errors
+    /// [`NoQueue`] when nothing may be written.
+    pub fn build(
+        route: &TopicRoute,
+        order: QueueOrder,
+        table: &BrokerTable,
+        borrowed: bool,
+    ) -> Result<Self, NoQueue> {
+        let order_conf = route
+            .order_topic_conf
+            .as_deref()
+            .filter(|text| !text.trim().is_empty());
+        let counts = match order_conf {
+            Some(text) => ordered_counts(text)?,
+            None => writable_counts(route)?,
+        };
+        let mut brokers = Vec::new();
+        for (name, _) in &counts {
+            let address = master_address(route, name);
+            let id = table.id(name);
+            table.set_address(id, address);
+            brokers.push(RouteBroker {
+                id,
+                name: name.clone(),
+                address: address.map(str::to_owned),
+            });
+        }
+        let queues = match (order_conf, order) {
+            (None, QueueOrder::Interleaved) => interleaved(&counts, &brokers),
+            _ => by_broker(&counts, &brokers),
+        };
+        if queues.is_empty() {
+            return Err(NoQueue::Empty);
+        }
+        Ok(Self {
+            brokers,
+            queues,
+            ordered: order_conf.is_some(),
+            borrowed,
+        })
+    }
+}
+
+fn master_address<'a>(route: &'a TopicRoute, name: &str) -> Option<&'a str> {
+    let broker = route
+        .brokers
+        .iter()
+        .find(|broker| broker.broker_name == name)?;
+    broker.addresses.get(&MASTER).map(String::as_str)
+}
+
+/// R114: the configuration alone defines the queues.
+fn ordered_counts(text: &str) -> Result<Vec<(String, u32)>, NoQueue> {
+    let malformed = || NoQueue::OrderConfiguration {
+        text: text.to_owned(),
+    };
+    let mut counts = Vec::new();
+    for entry in text.split(';').filter(|entry| !entry.trim().is_empty()) {
+        let (name, count) = entry.trim().split_once(':').ok_or_else(malformed)?;
+        let count = count
+            .parse()
+            .ok()
+            .filter(|count| *count <= 65_536)
+            .ok_or_else(malformed)?;
+        counts.push((name.to_owned(), count));
+    }
+    Ok(counts)
+}
+
+/// R113: write permission, a broker entry, a master.
+fn writable_counts(route: &TopicRoute) -> Result<Vec<(String, u32)>, NoQueue> {
+    let mut entries: Vec<_> = route.queues.iter().collect();
+    entries.sort_by(|a, b| a.broker_name.cmp(&b.broker_name));
+    let writable: Vec<_> = entries
+        .iter()
+        .filter(|entry| entry.perm & PERM_WRITE != 0)
+        .collect();
+    let list = |names: Vec<String>| names.join(", ");
+    if writable.is_empty() {
+        if entries.is_empty() {
+            return Err(NoQueue::Empty);
+        }
+        let permissions = entries
+            .iter()
+            .map(|entry| format!("{}: {}", entry.broker_name, entry.perm))
+            .collect();
+        return Err(NoQueue::NotWritable {
+            permissions: list(permissions),
+        });
+    }
+    let with_master: Vec<_> = writable
+        .iter()
+        .filter(|entry| master_address(route, &entry.broker_name).is_some())
+        .map(|entry| (entry.broker_name.clone(), entry.write_queues))
+        .collect();
+    if with_master.is_empty() {
+        let brokers = writable
+            .iter()
+            .map(|entry| entry.broker_name.clone())
+            .collect();
+        return Err(NoQueue::NoMaster {
+            brokers: list(brokers),
+        });
+    }
+    Ok(with_master)
+}
+
+fn queue(brokers: &[RouteBroker], slot: usize, queue_id: u32) -> Option<QueueRef> {
+    let broker = brokers.get(slot)?.id;
+    Some(QueueRef {
+        broker,
+        slot: u16::try_from(slot).ok()?,
+        queue_id,
+    })
+}
+
+/// Queue 0 of every broker, then queue 1, … (R241).
+fn interleaved(counts: &[(String, u32)], brokers: &[RouteBroker]) -> Vec<QueueRef> {
+    let most = counts.iter().map(|(_, count)| *count).max().unwrap_or(0);
+    (0..most)
+        .flat_map(|queue_id| {
+            counts
+                .iter()
+                .enumerate()
+                .filter(move |(_, (_, count))| queue_id < *count)
+                .filter_map(move |(slot, _)| queue(brokers, slot, queue_id))
+        })
+        .collect()
+}
+
+/// All queues of one broker, then the next one (R112).
+fn by_broker(counts: &[(String, u32)], brokers: &[RouteBroker]) -> Vec<QueueRef> {
+    counts
+        .iter()
+        .enumerate()
+        .flat_map(|(slot, (_, count))| {
+            (0..*count).filter_map(move |queue_id| queue(brokers, slot, queue_id))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::route::{BrokerData, QueueData};
+    use std::collections::BTreeMap;
+
+    fn route(queues: &[(&str, u32, i32)], masters: &[(&str, i64)]) -> TopicRoute {
+        TopicRoute {
+            order_topic_conf: None,
+            queues: queues
+                .iter()
+                .map(|(name, count, perm)| QueueData {
+                    broker_name: (*name).into(),
+                    read_queues: *count,
+                    write_queues: *count,
+                    perm: *perm,
+                    topic_sys_flag: 0,
+                })
+                .collect(),
+            brokers: masters
+                .iter()
+                .map(|(name, id)| BrokerData {
+                    cluster: "c".into(),
+                    broker_name: (*name).into(),
+                    addresses: BTreeMap::from([(*id, format!("{name}:10911"))]),
+                })
+                .collect(),
+        }
+    }
+
+    fn names(route: &PublishRoute) -> Vec<(String, u32)> {
+        let name = |queue: &QueueRef| route.brokers[usize::from(queue.slot)].name.clone();
+        route
+            .queues
+            .iter()
+            .map(|queue| (name(queue), queue.queue_id))
+            .collect()
+    }
+
+    fn build(route: &TopicRoute, order: QueueOrder) -> Result<PublishRoute, NoQueue> {
+        PublishRoute::build(route, order, &BrokerTable::default(), false)
+    }
+
+    fn pairs(text: &[(&str, u32)]) -> Vec<(String, u32)> {
+        text.iter()
+            .map(|(name, id)| ((*name).to_owned(), *id))
+            .collect()
+    }
+
+    #[test]
+    fn r112_r241_both_orders() {
+        let route = route(&[("b2", 1, 6), ("b1", 2, 6)], &[("b1", 0), ("b2", 0)]);
+        let java = build(&route, QueueOrder::ByBroker).unwrap();
+        assert_eq!(names(&java), pairs(&[("b1", 0), ("b1", 1), ("b2", 0)]));
+        let ours = build(&route, QueueOrder::Interleaved).unwrap();
+        assert_eq!(names(&ours), pairs(&[("b1", 0), ("b2", 0), ("b1", 1)]));
+    }
+
+    #[test]
+    fn r113_only_writable_queues_with_a_master() {
+        let mixed = route(
+            &[("ro", 4, 4), ("slave", 4, 6), ("gone", 4, 6), ("ok", 1, 2)],
+            &[("ro", 0), ("slave", 1), ("ok", 0)],
+        );
+        assert_eq!(
+            names(&build(&mixed, QueueOrder::Interleaved).unwrap()),
+            pairs(&[("ok", 0)])
+        );
+        let read_only = route(&[("ro", 4, 4)], &[("ro", 0)]);
+        let error = build(&read_only, QueueOrder::Interleaved).unwrap_err();
+        assert!(matches!(error, NoQueue::NotWritable { .. }), "{error}");
+        let slave = route(&[("s", 4, 6)], &[("s", 1)]);
+        assert!(matches!(
+            build(&slave, QueueOrder::Interleaved),
+            Err(NoQueue::NoMaster { .. })
+        ));
+    }
+
+    #[test]
+    fn r114_the_order_configuration_rules() {
+        let mut ordered = route(&[("b1", 8, 4)], &[("b1", 0), ("b2", 0)]);
+        ordered.order_topic_conf = Some("b2:2;b1:1".into());
+        let built = build(&ordered, QueueOrder::Interleaved).unwrap();
+        assert_eq!(names(&built), pairs(&[("b2", 0), ("b2", 1), ("b1", 0)]));
+        assert!(built.ordered);
+        for bad in ["b1", "b1:x", "b1:-1", "b1:99999999999"] {
+            ordered.order_topic_conf = Some(bad.into());
+            let error = build(&ordered, QueueOrder::Interleaved).unwrap_err();
+            assert!(
+                matches!(error, NoQueue::OrderConfiguration { .. }),
+                "{bad}: {error}"
+            );
+        }
+    }
+}
