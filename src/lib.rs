@@ -2,4 +2,5 @@
 
 pub mod client;
 pub mod load;
+pub mod metrics;
 pub mod protocol;
