@@ -10,5 +10,6 @@
 
 pub mod client;
 pub mod load;
+pub mod metrics;
 pub mod protocol;
 pub mod transport;

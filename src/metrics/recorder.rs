@@ -1,0 +1,341 @@
+//! **Hot path.** Where one shard writes what happened to its sends.
+//!
+//! Budget per message: no lock, no allocation, no clock read; four histogram records (lateness and
+//! queue, and on the broker response and service) and about a dozen additions. Response and service
+//! are recorded on the broker only; those of the run are the brokers' merged. What failed has a
+//! histogram of its own, so that a success never pays for the figure "with failures".
+//!
+//! # What the caller owes
+//! One send is told as: [`Recorder::planned`], then either [`Recorder::unsent`], or
+//! [`Recorder::submitted`] followed by its attempts and exactly one end. Each attempt is
+//! [`Recorder::attempt`] and then either the send's `acked…` or one [`Recorder::attempt_failed`] on
+//! the same broker, also when its answer never came. All times are nanoseconds of one monotonic
+//! clock. A recorder moves to the collector by [`Recorder::hand_over`], once a second.
+
+use crate::protocol::code::SendStatus;
+
+use super::counters::Counters;
+use super::histogram::{Counter, LatencyHistogram};
+use super::label::{Label, LabelCounts};
+
+/// A recorder wide enough for a whole run.
+pub type Totals = Recorder<u64>;
+
+/// The four times of an acknowledged send, in nanoseconds, none before the one above it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SendTimes {
+    /// When the plan wanted it.
+    pub intended_ns: u64,
+    /// When its first attempt was submitted.
+    pub submitted_ns: u64,
+    /// When the first byte of its last attempt was handed to the system.
+    pub written_ns: u64,
+    /// When the answer to its last attempt was read.
+    pub received_ns: u64,
+}
+
+/// What one broker did.
+#[derive(Debug, Clone)]
+pub struct BrokerRecord<C: Counter = u32> {
+    /// Attempts handed to the transport for this broker: `acked + failed`, once all have ended.
+    pub attempts: u64,
+    /// Attempts this broker acknowledged, each the end of a send.
+    pub acked: u64,
+    /// Attempts on this broker that failed or were never answered.
+    pub failed: u64,
+    /// Those of `attempts` that were not the first of their send.
+    pub retries: u64,
+    /// Failed attempts by reason.
+    pub errors: LabelCounts,
+    /// Intended → received, of the sends this broker acknowledged.
+    pub response: LatencyHistogram<C>,
+    /// Written → received, of the attempts this broker acknowledged.
+    pub service: LatencyHistogram<C>,
+}
+
+impl<C: Counter> BrokerRecord<C> {
+    fn new() -> Self {
+        Self {
+            attempts: 0,
+            acked: 0,
+            failed: 0,
+            retries: 0,
+            errors: LabelCounts::default(),
+            response: LatencyHistogram::new(),
+            service: LatencyHistogram::new(),
+        }
+    }
+
+    fn merge<D: Counter + Into<C>>(&mut self, other: &BrokerRecord<D>) {
+        self.attempts += other.attempts;
+        self.acked += other.acked;
+        self.failed += other.failed;
+        self.retries += other.retries;
+        self.errors.merge(&other.errors);
+        self.response.add(&other.response);
+        self.service.add(&other.service);
+    }
+
+    fn clear(&mut self) {
+        (self.attempts, self.acked, self.failed, self.retries) = (0, 0, 0, 0);
+        self.errors.clear();
+        self.response.clear();
+        self.service.clear();
+    }
+}
+
+/// Counts and times of a span of time: one second of one shard, or by merging anything larger.
+#[derive(Debug, Clone)]
+pub struct Recorder<C: Counter = u32> {
+    counters: Counters,
+    last_submitted_ns: u64,
+    lateness: LatencyHistogram<C>,
+    queue: LatencyHistogram<C>,
+    failures: LatencyHistogram<C>,
+    brokers: Vec<BrokerRecord<C>>,
+}
+
+impl<C: Counter> Recorder<C> {
+    /// An empty recorder with room for brokers `0..brokers`.
+    #[must_use]
+    pub fn new(brokers: usize) -> Self {
+        Self {
+            counters: Counters::default(),
+            last_submitted_ns: 0,
+            lateness: LatencyHistogram::new(),
+            queue: LatencyHistogram::new(),
+            failures: LatencyHistogram::new(),
+            brokers: (0..brokers).map(|_| BrokerRecord::new()).collect(),
+        }
+    }
+
+    /// Makes room for a broker that a new route brought. Recording for a broker without room makes
+    /// it too, but then allocates between two messages.
+    #[cold]
+    pub fn ensure_broker(&mut self, index: usize) {
+        while self.brokers.len() <= index {
+            self.brokers.push(BrokerRecord::new());
+        }
+    }
+
+    /// `n` sends fell due; in a closed loop: were begun.
+    #[inline]
+    pub fn planned(&mut self, n: u64) {
+        self.counters.planned += n;
+    }
+
+    /// A send was begun: submitted to the client for the first time. Records its lateness.
+    #[inline]
+    pub fn submitted(&mut self, intended_ns: u64, submitted_ns: u64) {
+        self.counters.sent += 1;
+        self.last_submitted_ns = self.last_submitted_ns.max(submitted_ns);
+        self.lateness
+            .record(submitted_ns.saturating_sub(intended_ns));
+    }
+
+    /// An attempt was handed to the transport. `ordinal` counts the tries of its send from 0, tries
+    /// that found no broker included.
+    #[inline]
+    pub fn attempt(&mut self, broker: usize, ordinal: u32) {
+        let ordinal = ordinal as usize;
+        if self.counters.by_attempt.len() <= ordinal {
+            self.grow_ordinals(ordinal);
+        }
+        self.counters.by_attempt[ordinal] += 1;
+        let record = self.broker_mut(broker);
+        record.attempts += 1;
+        record.retries += u64::from(ordinal > 0);
+    }
+
+    /// An attempt failed, or found no broker (`None`). With `retried` it is also the reason of the
+    /// next attempt: to be told only when that attempt is really handed over.
+    pub fn attempt_failed(&mut self, broker: Option<usize>, why: Label, retried: bool) {
+        if let Some(broker) = broker {
+            let record = self.broker_mut(broker);
+            record.failed += 1;
+            record.errors.add(why, 1);
+        }
+        if retried {
+            self.counters.retry_reasons.add(why, 1);
+        }
+    }
+
+    /// A send was acknowledged by the broker of its last attempt.
+    #[inline]
+    pub fn acked(&mut self, broker: usize, status: SendStatus, times: &SendTimes, attempts: u32) {
+        self.counters.acked += 1;
+        self.counters.by_status[status as usize] += 1;
+        self.ended(attempts, true);
+        self.queue
+            .record(times.written_ns.saturating_sub(times.submitted_ns));
+        let record = self.broker_mut(broker);
+        record.acked += 1;
+        record
+            .response
+            .record(times.received_ns.saturating_sub(times.intended_ns));
+        record
+            .service
+            .record(times.received_ns.saturating_sub(times.written_ns));
+    }
+
+    /// A oneway send was accepted by the socket: it has a queue time and nothing after it.
+    #[inline]
+    pub fn acked_oneway(
+        &mut self,
+        broker: usize,
+        submitted_ns: u64,
+        written_ns: u64,
+        attempts: u32,
+    ) {
+        self.counters.acked += 1;
+        self.counters.acked_oneway += 1;
+        self.ended(attempts, true);
+        self.queue.record(written_ns.saturating_sub(submitted_ns));
+        self.broker_mut(broker).acked += 1;
+    }
+
+    /// A send failed and its message is not stored. `response_at_least_ns` is the time from its
+    /// intended time to its end; `None` for a send that was refused before it could wait.
+    pub fn failed(&mut self, why: Label, response_at_least_ns: Option<u64>, attempts: u32) {
+        self.counters.failed += 1;
+        self.counters.errors.add(why, 1);
+        self.ended(attempts, false);
+        if let Some(ns) = response_at_least_ns {
+            self.failures.record(ns);
+        }
+    }
+
+    /// A send ended without an answer after bytes of it had left; its message may be stored.
+    pub fn unknown(&mut self, why: Label, response_at_least_ns: u64, attempts: u32) {
+        self.counters.unknown += 1;
+        self.counters.errors.add(why, 1);
+        self.ended(attempts, false);
+        self.failures.record(response_at_least_ns);
+    }
+
+    /// `n` sends that were due will never be begun.
+    #[inline]
+    pub fn unsent(&mut self, n: u64) {
+        self.counters.unsent += n;
+    }
+
+    /// An answer came after its send had ended.
+    pub fn late_reply(&mut self) {
+        self.counters.late_replies += 1;
+    }
+
+    #[inline]
+    fn ended(&mut self, attempts: u32, acked: bool) {
+        let retried = attempts > 1;
+        self.counters.retried_sends += u64::from(retried);
+        self.counters.recovered_sends += u64::from(retried && acked);
+    }
+
+    #[inline]
+    fn broker_mut(&mut self, index: usize) -> &mut BrokerRecord<C> {
+        if index >= self.brokers.len() {
+            self.ensure_broker(index);
+        }
+        &mut self.brokers[index]
+    }
+
+    #[cold]
+    fn grow_ordinals(&mut self, ordinal: usize) {
+        self.counters.by_attempt.resize(ordinal + 1, 0);
+    }
+
+    /// Adds another span of time, or another shard.
+    pub fn merge<D: Counter + Into<C>>(&mut self, other: &Recorder<D>) {
+        self.counters.merge(&other.counters);
+        self.last_submitted_ns = self.last_submitted_ns.max(other.last_submitted_ns);
+        self.lateness.add(&other.lateness);
+        self.queue.add(&other.queue);
+        self.failures.add(&other.failures);
+        for (index, broker) in other.brokers.iter().enumerate() {
+            self.broker_mut(index).merge(broker);
+        }
+    }
+
+    /// Forgets everything and keeps the memory.
+    pub fn clear(&mut self) {
+        self.counters.clear();
+        self.last_submitted_ns = 0;
+        self.lateness.clear();
+        self.queue.clear();
+        self.failures.clear();
+        self.brokers.iter_mut().for_each(BrokerRecord::clear);
+    }
+
+    /// Gives away what was recorded and goes on in `recycled`, cleared and with room for the same
+    /// brokers. No cells are copied.
+    #[must_use]
+    pub fn hand_over(&mut self, mut recycled: Self) -> Self {
+        recycled.clear();
+        if let Some(last) = self.brokers.len().checked_sub(1) {
+            recycled.ensure_broker(last);
+        }
+        std::mem::replace(self, recycled)
+    }
+
+    /// The accounts.
+    #[must_use]
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// What each broker did, by index.
+    #[must_use]
+    pub fn brokers(&self) -> &[BrokerRecord<C>] {
+        &self.brokers
+    }
+
+    /// Latest submission, in nanoseconds of the caller's clock; 0 when there was none.
+    #[must_use]
+    pub fn last_submitted_ns(&self) -> u64 {
+        self.last_submitted_ns
+    }
+
+    /// Intended → first submitted, of every send that was begun.
+    #[must_use]
+    pub fn lateness(&self) -> &LatencyHistogram<C> {
+        &self.lateness
+    }
+
+    /// First submitted → written by the last attempt, of acknowledged sends.
+    #[must_use]
+    pub fn queue(&self) -> &LatencyHistogram<C> {
+        &self.queue
+    }
+
+    /// Intended → end, of failed and unknown sends: how long they took at least.
+    #[must_use]
+    pub fn failures(&self) -> &LatencyHistogram<C> {
+        &self.failures
+    }
+
+    /// Intended → received, of acknowledged sends on all brokers.
+    #[must_use]
+    pub fn response(&self) -> LatencyHistogram<C> {
+        self.merged(|broker| &broker.response)
+    }
+
+    /// Written → received by the last attempt, of acknowledged sends on all brokers.
+    #[must_use]
+    pub fn service(&self) -> LatencyHistogram<C> {
+        self.merged(|broker| &broker.service)
+    }
+
+    fn merged(
+        &self,
+        which: impl Fn(&BrokerRecord<C>) -> &LatencyHistogram<C>,
+    ) -> LatencyHistogram<C> {
+        let mut sum = LatencyHistogram::new();
+        for broker in &self.brokers {
+            sum.add(which(broker));
+        }
+        sum
+    }
+}
+
+#[cfg(test)]
+mod tests;
