@@ -26,8 +26,8 @@ pub enum ErrorKind {
     LocalLimit,
     /// Refused by validation (R26–R29).
     Illegal,
-    /// The producer is shutting down.
-    Shutdown,
+    /// The run or the producer ended before an answer came.
+    Unanswered,
 }
 
 impl ErrorKind {
@@ -46,7 +46,7 @@ impl ErrorKind {
             Self::BadReply => ("bad_reply", None),
             Self::LocalLimit => ("local_limit", None),
             Self::Illegal => ("illegal", None),
-            Self::Shutdown => ("shutdown", None),
+            Self::Unanswered => ("unanswered", None),
         }
     }
 }

@@ -42,6 +42,8 @@ pub struct Track {
     pub budget_ends: Nanos,
     /// Attempts made.
     pub attempts: u32,
+    /// Some attempt may have been stored though it did not end well.
+    pub maybe_stored: bool,
     /// Queue of the last attempt.
     queue: Option<QueueRef>,
 }
@@ -413,6 +415,7 @@ impl<C: Carrier> SendCore<C> {
             submitted: now,
             budget_ends,
             attempts: 0,
+            maybe_stored: false,
             queue: None,
         };
         Outgoing { carrier, track }
@@ -562,6 +565,27 @@ impl<C: Carrier> SendCore<C> {
         if stale {
             self.instance.refresh_soon();
         }
+    }
+
+    /// Closes every connection and returns what was in flight.
+    pub fn abandon(&mut self, now: Nanos) -> Vec<Ended<C>> {
+        let mut ended = Vec::new();
+        for connection in self.options.pool.connections() {
+            connection.abandon(|entry| {
+                let error = if entry.written_at == Nanos::NONE {
+                    AttemptError::NotSent(ErrorKind::Unanswered)
+                } else {
+                    AttemptError::MaybeStored(ErrorKind::Unanswered)
+                };
+                ended.push(Ended {
+                    send: entry.token,
+                    result: AttemptResult::Failed(error),
+                    written: entry.written_at,
+                    at: now,
+                });
+            });
+        }
+        ended
     }
 
     /// The message id of a send.

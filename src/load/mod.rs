@@ -1,5 +1,21 @@
-//! Load: what is due when, and the shards that send it.
+//! Load: what is due when, the shards that send it, and the run they make up.
+//!
+//! - [`plan`], [`pacing`]: what to do; [`schedule`], [`source`]: when each message is due
+//! - [`shard`]: due messages out, answers in (hot path); [`pacer`]: its thread; [`ticker`]: its timer
+//! - [`run`]: common start, collector, outcome; [`stop`]: ending early; [`audit`], [`bodies`]
 
+pub mod audit;
+pub mod bodies;
+pub mod pacer;
+pub mod pacing;
 pub mod plan;
+pub mod run;
+pub mod schedule;
+pub mod shard;
+pub mod source;
+pub mod stop;
+pub mod ticker;
 
 pub use plan::{Arrivals, Bound, LoadModel, LoadPlan, Rate, SendMode, WhenLate};
+pub use run::{LoadError, LoadOutcome, LoadRun, RunPhase, RunSecond, StopReason};
+pub use stop::{StopLevel, StopSignal};

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use crate::transport::clock::Nanos;
-use crate::transport::in_flight::InFlight;
+use crate::transport::in_flight::{Entry, InFlight};
 use crate::transport::out_buffer::OutBuffer;
 
 /// Limits of one connection.
@@ -111,6 +111,14 @@ impl<T> Connection<T> {
             state: Some(self.core.lock()),
             limits: self.core.limits,
         }
+    }
+
+    /// Ends the connection from this side; every request in flight is given to `each`, and the
+    /// handler hears of none of them.
+    pub fn abandon(&self, each: impl FnMut(Entry<T>)) {
+        let mut state = self.core.lock();
+        state.closed = true;
+        state.in_flight.drain(each);
     }
 
     /// Requests in flight.

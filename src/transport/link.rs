@@ -48,6 +48,21 @@ pub struct IoCounts {
     pub connects: u64,
 }
 
+impl IoCounts {
+    /// What has been counted since an earlier reading.
+    #[must_use]
+    pub fn minus(self, earlier: Self) -> Self {
+        Self {
+            reads: self.reads.saturating_sub(earlier.reads),
+            read_bytes: self.read_bytes.saturating_sub(earlier.read_bytes),
+            writes: self.writes.saturating_sub(earlier.writes),
+            written_bytes: self.written_bytes.saturating_sub(earlier.written_bytes),
+            unknown_replies: self.unknown_replies.saturating_sub(earlier.unknown_replies),
+            connects: self.connects.saturating_sub(earlier.connects),
+        }
+    }
+}
+
 impl IoCounters {
     pub(super) fn read(&self, bytes: usize) {
         self.reads.fetch_add(1, Ordering::Relaxed);

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::runtime::Handle;
 
+use crate::transport::connection::Connection;
 use crate::transport::driver::Handler;
 use crate::transport::link::{Link, LinkOptions};
 
@@ -67,14 +68,20 @@ impl<T: Send + 'static> Pool<T> {
         });
     }
 
-    /// Number of links that are up.
+    /// Every connection that is up.
     #[must_use]
-    pub fn up(&self) -> usize {
+    pub fn connections(&self) -> Vec<Connection<T>> {
         let links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
         links
             .values()
             .flatten()
-            .filter(|link| link.connection().is_some())
-            .count()
+            .filter_map(|link| link.connection())
+            .collect()
+    }
+
+    /// Number of links that are up.
+    #[must_use]
+    pub fn up(&self) -> usize {
+        self.connections().len()
     }
 }

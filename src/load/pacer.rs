@@ -1,0 +1,366 @@
+//! The thread of a shard: connect, wait for the common start, pace, drain, hand over.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossbeam::channel::{Receiver, Sender};
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+
+use crate::client::instance::thread_cpu_time;
+use crate::client::retry::RetryPolicy;
+use crate::client::send::{SendCore, SenderOptions};
+use crate::client::{BrokerId, ClientInstance, SendConfig, Topic};
+use crate::load::audit::AuditRecord;
+use crate::load::bodies::Bodies;
+use crate::load::plan::SendMode;
+use crate::load::shard::{
+    LoadHandler, Recorders, Shard, ShardCounts, ShardLimits, SharedShard, Window,
+};
+use crate::load::source::Source;
+use crate::load::stop::{StopLevel, StopSignal};
+use crate::load::ticker::Ticker;
+use crate::metrics::{Label, Recorder};
+use crate::protocol::FrameLimits;
+use crate::transport::link::IoCounts;
+use crate::transport::{
+    Coalesce, ConnectionLimits, DriverOptions, IoCounters, LinkOptions, Nanos, Pool, SocketOptions,
+};
+
+/// The pacer looks at least this often, for stops and hand-overs.
+const LONGEST_SLEEP: Duration = Duration::from_millis(10);
+/// While draining it looks this often.
+const DRAIN_SLEEP: Duration = Duration::from_millis(1);
+
+/// What a shard is told.
+#[derive(Debug)]
+pub(super) struct ShardJob {
+    pub(super) instance: Arc<ClientInstance>,
+    pub(super) topic: Arc<Topic>,
+    pub(super) send: Arc<SendConfig>,
+    pub(super) mode: SendMode,
+    pub(super) bodies: Bodies,
+    pub(super) limits: ShardLimits,
+    /// Zero: wake for each message.
+    pub(super) tick: Duration,
+    pub(super) drain: Duration,
+    pub(super) stop: Arc<StopSignal>,
+    pub(super) intervals: Sender<ShardInterval>,
+    pub(super) recycled: Receiver<Recorders>,
+}
+
+/// The common start of all shards.
+#[derive(Debug)]
+pub(super) struct Start {
+    pub(super) source: Source,
+    pub(super) start: Nanos,
+    pub(super) window: Window,
+}
+
+/// One second of a shard.
+#[derive(Debug)]
+pub(super) struct ShardInterval {
+    /// Seconds since the start; from 0.
+    pub(super) second: u64,
+    pub(super) recorders: Recorders,
+    pub(super) in_flight: usize,
+    pub(super) audit: Vec<AuditRecord>,
+}
+
+/// What a shard used and did in the measured window.
+#[derive(Debug, Clone)]
+pub struct ShardReport {
+    /// CPU time of the shard's thread in the window.
+    pub cpu: Duration,
+    /// Read and write calls in the window.
+    pub io: IoCounts,
+    /// Counts.
+    pub counts: ShardCounts,
+    /// Connections that were up at the start.
+    pub connections: usize,
+    /// When sending ended.
+    pub sending_ended: Nanos,
+    /// When the last answer was settled or given up.
+    pub drained: Nanos,
+    /// The late policy ended the run.
+    pub aborted: bool,
+    /// First remark of each kind of refusal.
+    pub remarks: Vec<(Label, String)>,
+}
+
+/// Runs a shard on the calling thread.
+pub(super) fn run_shard(
+    job: ShardJob,
+    ready: oneshot::Sender<Vec<(BrokerId, String)>>,
+    start: oneshot::Receiver<Start>,
+) -> io::Result<ShardReport> {
+    // 1 ns instead of the default 50 µs; without the right to it wake-ups are merely later.
+    if let Err(error) = nix::sys::prctl::set_timerslack(1) {
+        tracing::debug!(%error, "timer slack not set");
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async move {
+        let shared = SharedShard::default();
+        let counters = Arc::new(IoCounters::default());
+        let pool = Arc::new(open_pool(&job, &shared, &counters));
+        let options = SenderOptions {
+            pool: Arc::clone(&pool),
+            retry: retry_policy(job.mode, &job.send),
+            oneway: job.mode == SendMode::Oneway,
+        };
+        let (instance, topic) = (Arc::clone(&job.instance), Arc::clone(&job.topic));
+        let core = SendCore::new(instance, topic, Arc::clone(&job.send), options);
+        let failed = core
+            .connect(job.instance.config().transport.connect_timeout)
+            .await;
+        if ready.send(failed).is_err() {
+            return Err(io::Error::other("the run was given up"));
+        }
+        let Ok(start) = start.await else {
+            return Err(io::Error::other("the run was given up"));
+        };
+        let bodies = job.bodies.clone();
+        let recorders = fresh(&job.recycled);
+        let (begin, limits) = (start.start, job.limits);
+        let pacer = Pacer::new(job, shared.clone(), counters, &start);
+        let shard = Shard::new(core, start.source, bodies, limits, start.window, recorders);
+        *shared.lock() = Some(shard);
+        let report = pacer.run(begin, pool.up()).await;
+        // Breaks the ring shard → pool → connection → shard.
+        drop(shared.lock().take());
+        report
+    })
+}
+
+/// Sync sends retry broker codes, async only failures without an answer, oneway nothing
+/// (R137, R142, R146).
+fn retry_policy(mode: SendMode, send: &SendConfig) -> RetryPolicy {
+    match mode {
+        SendMode::Sync => RetryPolicy {
+            retries: send.retries,
+            codes: send.retry_codes.clone(),
+        },
+        SendMode::Async => RetryPolicy {
+            retries: send.retries,
+            codes: Vec::new(),
+        },
+        SendMode::Oneway => RetryPolicy {
+            retries: 0,
+            codes: Vec::new(),
+        },
+    }
+}
+
+fn open_pool(
+    job: &ShardJob,
+    shared: &SharedShard,
+    counters: &Arc<IoCounters>,
+) -> Pool<crate::client::send::Outgoing<crate::load::shard::LoadToken>> {
+    let transport = &job.instance.config().transport;
+    let driver = DriverOptions {
+        // Twice the cap: a request that waits long does not stop the ring.
+        limits: ConnectionLimits {
+            in_flight: job.limits.in_flight.saturating_mul(2),
+            out_bytes: transport.max_out_bytes,
+        },
+        frames: FrameLimits::default(),
+        coalesce: Coalesce::Immediate,
+        silence_timeout: transport.silence_timeout,
+        counters: Arc::clone(counters),
+    };
+    let socket = SocketOptions {
+        send_buffer: transport.send_buffer,
+        receive_buffer: transport.receive_buffer,
+    };
+    let options = LinkOptions {
+        connect_timeout: transport.connect_timeout,
+        socket,
+        driver,
+    };
+    let shared = shared.clone();
+    Pool::new(
+        transport.connections_per_broker,
+        options,
+        Handle::current(),
+        move || LoadHandler::new(shared.clone()),
+    )
+}
+
+fn fresh(recycled: &Receiver<Recorders>) -> Recorders {
+    recycled.try_recv().unwrap_or_else(|_| Recorders {
+        warmup: Box::new(Recorder::new(1)),
+        measured: Box::new(Recorder::new(1)),
+    })
+}
+
+/// CPU time and calls at one edge of the window.
+#[derive(Clone, Copy)]
+struct Usage {
+    cpu: Duration,
+    io: IoCounts,
+}
+
+#[derive(Clone, Copy)]
+enum Phase {
+    Sending,
+    Draining { since: Nanos },
+    Drained { since: Nanos, at: Nanos },
+}
+
+struct Pacer {
+    job: ShardJob,
+    shared: SharedShard,
+    counters: Arc<IoCounters>,
+    window: Window,
+    phase: Phase,
+    next_tick: Nanos,
+    next_second: Nanos,
+    second: u64,
+    /// Usage when the window began and when it ended.
+    from: Option<Usage>,
+    until: Option<Usage>,
+}
+
+impl Pacer {
+    fn new(job: ShardJob, shared: SharedShard, counters: Arc<IoCounters>, start: &Start) -> Self {
+        Self {
+            job,
+            shared,
+            counters,
+            window: start.window,
+            phase: Phase::Sending,
+            next_tick: start.start,
+            next_second: start.start.plus(Duration::from_secs(1)),
+            second: 0,
+            from: None,
+            until: None,
+        }
+    }
+
+    async fn run(mut self, start: Nanos, connections: usize) -> io::Result<ShardReport> {
+        let mut ticker = Ticker::new()?;
+        ticker.sleep_until(start).await?;
+        while let Some(wake) = self.look(Nanos::now()) {
+            ticker.sleep_until(wake).await?;
+        }
+        Ok(self.report(connections))
+    }
+
+    /// Does what is due at `now`; returns when to look again, `None` when all is over.
+    fn look(&mut self, now: Nanos) -> Option<Nanos> {
+        if self.from.is_none() && now >= self.window.from {
+            self.from = Some(self.usage());
+        }
+        let shared = self.shared.clone();
+        let mut guard = shared.lock();
+        let shard = guard.as_mut()?;
+        shard.pump(now);
+        shard.count_round();
+        match self.phase {
+            Phase::Sending if self.sending_is_over(shard, now) => {
+                shard.stop_sending(now);
+                self.until = Some(self.usage());
+                self.phase = Phase::Draining { since: now };
+            }
+            Phase::Draining { since } => {
+                if self.job.stop.level() == StopLevel::Now || now >= since.plus(self.job.drain) {
+                    shard.abandon(now);
+                }
+            }
+            Phase::Sending | Phase::Drained { .. } => {}
+        }
+        if let (Phase::Draining { since }, true) = (self.phase, shard.is_idle()) {
+            self.phase = Phase::Drained { since, at: now };
+            self.hand_over(shard);
+            return None;
+        }
+        while now >= self.next_second {
+            self.hand_over(shard);
+            self.next_second = self.next_second.plus(Duration::from_secs(1));
+        }
+        Some(self.next_wake(shard, now).min(self.next_second))
+    }
+
+    fn sending_is_over(&self, shard: &Shard, now: Nanos) -> bool {
+        now >= self.window.until
+            || shard.is_exhausted()
+            || shard.is_aborted()
+            || self.job.stop.level() > StopLevel::None
+    }
+
+    /// One wake-up serves everything due: the next tick, or in per-message pacing the next message.
+    fn next_wake(&mut self, shard: &Shard, now: Nanos) -> Nanos {
+        if !matches!(self.phase, Phase::Sending) {
+            return now.plus(DRAIN_SLEEP);
+        }
+        let due = shard
+            .next_wake()
+            .unwrap_or(Nanos::NEVER)
+            .min(self.window.until);
+        let latest = now.plus(LONGEST_SLEEP);
+        let tick = nanos(self.job.tick);
+        if tick == 0 {
+            return due.min(latest);
+        }
+        if self.next_tick <= now {
+            // A stall is not made up for by extra ticks: the next one sends all that is due.
+            let behind = now.since(self.next_tick) / tick + 1;
+            self.next_tick = Nanos(self.next_tick.0 + behind * tick);
+        }
+        due.max(self.next_tick).min(latest)
+    }
+
+    fn usage(&self) -> Usage {
+        Usage {
+            cpu: thread_cpu_time(),
+            io: self.counters.counts(),
+        }
+    }
+
+    fn hand_over(&mut self, shard: &mut Shard) {
+        let interval = ShardInterval {
+            second: self.second,
+            recorders: shard.swap_recorders(fresh(&self.job.recycled)),
+            in_flight: shard.in_flight(),
+            audit: shard.take_audit(),
+        };
+        self.second += 1;
+        // Unbounded, so nothing is lost when the collector is slow; one item a second.
+        if self.job.intervals.send(interval).is_err() {
+            tracing::warn!("the collector is gone");
+        }
+    }
+
+    fn report(&self, connections: usize) -> ShardReport {
+        let end = self.until.unwrap_or_else(|| self.usage());
+        let begin = self.from.unwrap_or(end);
+        let (sending_ended, drained) = match self.phase {
+            Phase::Drained { since, at } => (since, at),
+            Phase::Draining { since } => (since, since),
+            Phase::Sending => (Nanos::now(), Nanos::now()),
+        };
+        let guard = self.shared.lock();
+        let shard = guard.as_ref();
+        ShardReport {
+            cpu: end.cpu.saturating_sub(begin.cpu),
+            io: end.io.minus(begin.io),
+            counts: shard.map(Shard::counts).unwrap_or_default(),
+            connections,
+            sending_ended,
+            drained,
+            aborted: shard.is_some_and(Shard::is_aborted),
+            remarks: shard
+                .map(|shard| shard.remarks().to_vec())
+                .unwrap_or_default(),
+        }
+    }
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos())
+        .unwrap_or(u64::MAX)
+        .max(1)
+}

@@ -1,0 +1,103 @@
+//! How many shards and which tick a run gets, and why (`performance.md` §4).
+
+use std::thread::available_parallelism;
+use std::time::Duration;
+
+use crate::load::plan::{LoadModel, LoadPlan};
+
+/// A wake-up costs about 20 µs of CPU; below this rate one per message stays under 5 % of a core.
+const PER_MESSAGE_BELOW_PER_S: f64 = 2_500.0;
+/// Messages one tick should gather.
+const MESSAGES_PER_TICK: f64 = 64.0;
+/// Shortest tick chosen by itself.
+const SHORTEST_TICK: Duration = Duration::from_micros(250);
+/// Longest tick chosen by itself.
+const LONGEST_TICK: Duration = Duration::from_millis(1);
+/// What one shard carries with ease; below this more shards only mean more wake-ups.
+const ONE_SHARD_PER_S: f64 = 400_000.0;
+
+/// Shards and tick of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pacing {
+    /// Threads.
+    pub shards: usize,
+    /// Why as many.
+    pub shards_why: String,
+    /// Time between wake-ups; zero: one wake-up per message.
+    pub tick: Duration,
+}
+
+/// Chooses what the plan leaves open.
+#[must_use]
+pub fn pacing(plan: &LoadPlan, reserved_cores: usize) -> Pacing {
+    let cores = available_parallelism().map_or(1, usize::from);
+    let (shards, shards_why) = match plan.shards {
+        Some(shards) => (shards.max(1), "as asked for".to_owned()),
+        None => choose_shards(plan.model, cores, reserved_cores),
+    };
+    Pacing {
+        shards,
+        shards_why,
+        tick: plan.tick.unwrap_or_else(|| choose_tick(plan.model)),
+    }
+}
+
+fn choose_shards(model: LoadModel, cores: usize, reserved_cores: usize) -> (usize, String) {
+    let room = cores.saturating_sub(reserved_cores).max(1);
+    match model {
+        LoadModel::Closed => (
+            room,
+            format!("{cores} cores less {reserved_cores} left to the cluster"),
+        ),
+        LoadModel::Open(rate) => {
+            let mut shards = 1;
+            while shards < room && rate.per_second() > ONE_SHARD_PER_S * shards as f64 {
+                shards += 1;
+            }
+            (
+                shards,
+                format!("the rate needs no more of the {room} core(s) there is room on"),
+            )
+        }
+    }
+}
+
+fn choose_tick(model: LoadModel) -> Duration {
+    match model {
+        LoadModel::Closed => LONGEST_TICK,
+        LoadModel::Open(rate) if rate.per_second() <= PER_MESSAGE_BELOW_PER_S => Duration::ZERO,
+        LoadModel::Open(rate) => Duration::from_secs_f64(MESSAGES_PER_TICK / rate.per_second())
+            .clamp(SHORTEST_TICK, LONGEST_TICK),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::plan::Rate;
+    use std::num::NonZeroU64;
+
+    fn open(per_s: u64) -> LoadModel {
+        LoadModel::Open(Rate {
+            messages: NonZeroU64::new(per_s).unwrap(),
+            period_ns: NonZeroU64::new(1_000_000_000).unwrap(),
+        })
+    }
+
+    #[test]
+    fn the_tick_follows_the_rate() {
+        assert_eq!(choose_tick(open(1_000)), Duration::ZERO);
+        assert_eq!(choose_tick(open(50_000)), Duration::from_millis(1));
+        assert_eq!(choose_tick(open(128_000)), Duration::from_micros(500));
+        assert_eq!(choose_tick(open(10_000_000)), Duration::from_micros(250));
+    }
+
+    #[test]
+    fn shards_fill_the_room_only_when_needed() {
+        assert_eq!(choose_shards(open(50_000), 8, 1).0, 1);
+        assert_eq!(choose_shards(open(1_000_000), 8, 1).0, 3);
+        assert_eq!(choose_shards(open(100_000_000), 8, 1).0, 7);
+        assert_eq!(choose_shards(LoadModel::Closed, 2, 1).0, 1);
+        assert_eq!(choose_shards(LoadModel::Closed, 1, 1).0, 1);
+    }
+}

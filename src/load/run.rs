@@ -1,0 +1,510 @@
+//! A whole run: shards on their threads, a common start, a second-by-second collector, the outcome.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crossbeam::channel::{Receiver, Sender, unbounded};
+use tokio::sync::oneshot;
+
+use crate::client::{BrokerId, ClientError, ClientInstance, KnownBroker, SendConfig, Topic};
+use crate::load::audit::AuditRecord;
+use crate::load::bodies::Bodies;
+use crate::load::pacer::{ShardInterval, ShardJob, ShardReport, Start, run_shard};
+use crate::load::pacing::{Pacing, pacing};
+use crate::load::plan::{LoadModel, LoadPlan, SendMode};
+use crate::load::schedule::{Schedule, ShardOf, first_number_at};
+use crate::load::shard::{Recorders, ShardLimits, Window};
+use crate::load::source::Source;
+use crate::load::stop::{StopLevel, StopSignal};
+use crate::metrics::{Recorder, Totals};
+use crate::transport::Nanos;
+
+/// From "all connected" to the first message, so that every shard is waiting when it comes.
+const LEAD: Duration = Duration::from_millis(20);
+
+/// Why a run could not be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// Route, permission, validation.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// The system gave no thread, timer or runtime.
+    #[error("{what}: {source}")]
+    System {
+        /// What was wanted.
+        what: &'static str,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+    /// A shard died; its figures are lost, so there is no result.
+    #[error("a shard ended with a panic; this is a bug")]
+    Panic,
+}
+
+/// What a run needs.
+#[derive(Debug)]
+pub struct LoadRun {
+    /// What to do.
+    pub plan: LoadPlan,
+    /// The started client.
+    pub instance: Arc<ClientInstance>,
+    /// Send settings.
+    pub send: SendConfig,
+    /// Asks the run to end.
+    pub stop: Arc<StopSignal>,
+    /// Cores the generator should leave to others, for example an embedded cluster.
+    pub reserved_cores: usize,
+    /// Keep a record of how each message ended.
+    pub audit: bool,
+}
+
+/// Where a run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunPhase {
+    /// Looking up the route, connecting.
+    Connecting,
+    /// Before the window.
+    Warmup,
+    /// In the window.
+    Measure,
+    /// Waiting for the last answers.
+    Drain,
+}
+
+/// One second of all shards, for whoever watches.
+#[derive(Debug)]
+pub struct RunSecond<'a> {
+    /// Seconds since the start, at the end of the interval.
+    pub elapsed: Duration,
+    /// Where the run stands.
+    pub phase: RunPhase,
+    /// What was measured in this second; in the warm-up, the warm-up's.
+    pub recorder: &'a Recorder,
+    /// Sends in flight at its end.
+    pub in_flight: u64,
+    /// How each message ended, where kept.
+    pub audit: &'a [AuditRecord],
+    /// Every broker known.
+    pub brokers: &'a [KnownBroker],
+}
+
+/// Why a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StopReason {
+    /// The planned time was over.
+    Duration,
+    /// The planned count was sent.
+    Count,
+    /// A stop was asked for.
+    Interrupted,
+    /// The late policy.
+    Aborted,
+}
+
+/// All a run found out.
+#[derive(Debug)]
+pub struct LoadOutcome {
+    /// Everything measured.
+    pub measured: Totals,
+    /// The warm-up, which no figure includes.
+    pub warmup: Totals,
+    /// Length of the warm-up as it was.
+    pub warmup_time: Duration,
+    /// Length of the measured window as it was.
+    pub measured_time: Duration,
+    /// From the end of sending to the last answer.
+    pub drain_time: Duration,
+    /// Why it ended.
+    pub stop_reason: StopReason,
+    /// One report per shard.
+    pub shards: Vec<ShardReport>,
+    /// CPU time of the client's own thread in the run.
+    pub client_cpu: Duration,
+    /// How shards, tick and caps were chosen.
+    pub pacing: Pacing,
+    /// Every broker met, indexed by [`BrokerId`].
+    pub brokers: Vec<KnownBroker>,
+    /// Brokers of the route at the start.
+    pub route_brokers: Vec<BrokerId>,
+    /// Brokers that could not be reached at the start, with the reason.
+    pub unreachable: Vec<(BrokerId, String)>,
+    /// The schedule's beginning.
+    pub started: Nanos,
+    /// First moment of the window.
+    pub window_from: Nanos,
+}
+
+struct Shards {
+    threads: Vec<JoinHandle<std::io::Result<ShardReport>>>,
+    starts: Vec<oneshot::Sender<Start>>,
+    failed: Vec<(BrokerId, String)>,
+}
+
+impl LoadRun {
+    /// Runs to the end; blocks the calling thread. `watch` is called once a second.
+    ///
+    /// # Errors
+    /// [`LoadError`]; once messages are sent there is always an outcome, unless a shard panics.
+    pub fn execute(self, mut watch: impl FnMut(&RunSecond<'_>)) -> Result<LoadOutcome, LoadError> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|source| LoadError::System {
+                what: "runtime",
+                source,
+            })?;
+        let topic = runtime.block_on(self.instance.topic(&self.plan.topic, &self.send))?;
+        let route_brokers: Vec<BrokerId> = topic
+            .route()
+            .map(|route| route.brokers.iter().map(|broker| broker.id).collect())
+            .unwrap_or_default();
+        let pacing = pacing(&self.plan, self.reserved_cores);
+        let bodies = Bodies::new(self.plan.body_bytes, self.plan.seed, &self.plan.tags)?;
+        let (intervals, incoming) = unbounded();
+        let (recycle, recycled) = unbounded();
+        let jobs = self.jobs(&pacing, &topic, &bodies, &intervals, &recycled);
+        drop(intervals);
+        let shards = self.spawn(jobs, route_brokers.len())?;
+        let client_cpu = runtime.block_on(self.instance.cpu_time());
+
+        let started = Nanos::now().plus(LEAD);
+        let window_from = started.plus(self.plan.warmup);
+        let until = self
+            .plan
+            .bound
+            .duration
+            .map_or(Nanos::NEVER, |time| window_from.plus(time));
+        let window = Window {
+            from: window_from,
+            until,
+        };
+        for (index, begin) in shards.starts.into_iter().enumerate() {
+            let shard = ShardOf {
+                index: index as u64,
+                count: pacing.shards as u64,
+            };
+            let start = Start {
+                source: self.source(shard, started),
+                start: started,
+                window,
+            };
+            // A shard that is gone shows when it is joined.
+            drop(begin.send(start));
+        }
+        let mut collector = Collector {
+            run: &self,
+            started,
+            window,
+            recycle,
+            watch: &mut watch,
+            measured: Totals::new(1),
+            warmup: Totals::new(1),
+        };
+        collector.collect(&incoming, pacing.shards);
+        let Collector {
+            measured, warmup, ..
+        } = collector;
+        let reports = join(shards.threads)?;
+        let client_cpu = runtime
+            .block_on(self.instance.cpu_time())
+            .saturating_sub(client_cpu);
+        let times = Times::of(&reports, window);
+        Ok(LoadOutcome {
+            measured,
+            warmup,
+            warmup_time: Duration::from_nanos(times.window_ended.min(window.from).since(started)),
+            measured_time: Duration::from_nanos(times.window_ended.since(window.from)),
+            drain_time: Duration::from_nanos(times.drained.since(times.sending_ended)),
+            stop_reason: self.stop_reason(&reports, times.sending_ended, window),
+            shards: reports,
+            client_cpu,
+            pacing,
+            brokers: self.instance.brokers(),
+            route_brokers,
+            unreachable: shards.failed,
+            started,
+            window_from,
+        })
+    }
+
+    fn jobs(
+        &self,
+        pacing: &Pacing,
+        topic: &Arc<Topic>,
+        bodies: &Bodies,
+        intervals: &Sender<ShardInterval>,
+        recycled: &Receiver<Recorders>,
+    ) -> Vec<ShardJob> {
+        let send = Arc::new(self.send.clone());
+        let cap = match self.plan.mode {
+            SendMode::Sync => self.plan.callers,
+            SendMode::Async | SendMode::Oneway => self.plan.in_flight,
+        };
+        let job = |index: usize| {
+            let shard = ShardOf {
+                index: index as u64,
+                count: pacing.shards as u64,
+            };
+            let in_flight = usize::try_from(shard.share(cap as u64)).unwrap_or(1).max(1);
+            let late_after = pacing.tick.max(Duration::from_millis(1));
+            ShardJob {
+                instance: Arc::clone(&self.instance),
+                topic: Arc::clone(topic),
+                send: Arc::clone(&send),
+                mode: self.plan.mode,
+                bodies: bodies.clone(),
+                limits: ShardLimits {
+                    in_flight,
+                    timeout: self.send.timeout,
+                    deadline: self.plan.deadline,
+                    when_late: self.plan.when_late,
+                    late_after_ns: u64::try_from(late_after.as_nanos()).unwrap_or(u64::MAX),
+                    audit: self.audit,
+                },
+                tick: pacing.tick,
+                drain: self.plan.drain,
+                stop: Arc::clone(&self.stop),
+                intervals: intervals.clone(),
+                recycled: recycled.clone(),
+            }
+        };
+        (0..pacing.shards).map(job).collect()
+    }
+
+    /// Starts the threads and waits until each has connected; an error when none reaches a broker.
+    fn spawn(&self, jobs: Vec<ShardJob>, brokers: usize) -> Result<Shards, LoadError> {
+        let mut shards = Shards {
+            threads: Vec::new(),
+            starts: Vec::new(),
+            failed: Vec::new(),
+        };
+        let mut waiting = Vec::new();
+        for (index, job) in jobs.into_iter().enumerate() {
+            let (ready, is_ready) = oneshot::channel();
+            let (start, started) = oneshot::channel();
+            let thread = std::thread::Builder::new()
+                .name(format!("shard-{index}"))
+                .spawn(move || run_shard(job, ready, started))
+                .map_err(|source| LoadError::System {
+                    what: "shard thread",
+                    source,
+                })?;
+            shards.threads.push(thread);
+            shards.starts.push(start);
+            waiting.push(is_ready);
+        }
+        for is_ready in waiting {
+            // A shard that died says nothing here and is reported when it is joined.
+            shards
+                .failed
+                .extend(is_ready.blocking_recv().unwrap_or_default());
+        }
+        let per_link = self
+            .instance
+            .config()
+            .transport
+            .connections_per_broker
+            .max(1);
+        if shards.failed.len() >= brokers * shards.threads.len() * per_link {
+            let known = self.instance.brokers();
+            let name = |id: &BrokerId| {
+                known.get(id.index()).map_or_else(String::new, |broker| {
+                    format!(
+                        "{} ({})",
+                        broker.name,
+                        broker.address.as_deref().unwrap_or("-")
+                    )
+                })
+            };
+            shards.failed.dedup_by_key(|(id, _)| *id);
+            let target: Vec<String> = shards.failed.iter().map(|(id, _)| name(id)).collect();
+            let detail = shards
+                .failed
+                .first()
+                .map(|(_, why)| why.clone())
+                .unwrap_or_default();
+            return Err(ClientError::Connect {
+                target: target.join(", "),
+                detail,
+            }
+            .into());
+        }
+        Ok(shards)
+    }
+
+    fn source(&self, shard: ShardOf, start: Nanos) -> Source {
+        let plan = &self.plan;
+        match plan.model {
+            LoadModel::Closed => {
+                let left = plan.bound.count.map(|count| shard.share(count));
+                Source::Closed {
+                    left,
+                    asked: Nanos::NONE,
+                }
+            }
+            LoadModel::Open(rate) => {
+                let schedule = Schedule::new(rate, plan.arrivals, plan.seed, shard);
+                let end_number = plan.bound.count.map_or(u64::MAX, |count| {
+                    let warmup = u64::try_from(plan.warmup.as_nanos()).unwrap_or(u64::MAX);
+                    first_number_at(rate, warmup).saturating_add(count)
+                });
+                Source::Open {
+                    schedule,
+                    start,
+                    end_number,
+                }
+            }
+        }
+    }
+
+    fn stop_reason(&self, reports: &[ShardReport], ended: Nanos, window: Window) -> StopReason {
+        if reports.iter().any(|report| report.aborted) {
+            StopReason::Aborted
+        } else if ended < window.until && self.stop.level() > StopLevel::None {
+            StopReason::Interrupted
+        } else if ended < window.until && self.plan.bound.count.is_some() {
+            StopReason::Count
+        } else {
+            StopReason::Duration
+        }
+    }
+}
+
+/// The later moments of a run, over all shards.
+struct Times {
+    sending_ended: Nanos,
+    window_ended: Nanos,
+    drained: Nanos,
+}
+
+impl Times {
+    fn of(reports: &[ShardReport], window: Window) -> Self {
+        let sending_ended = reports
+            .iter()
+            .map(|r| r.sending_ended)
+            .max()
+            .unwrap_or(window.from);
+        let drained = reports
+            .iter()
+            .map(|r| r.drained)
+            .max()
+            .unwrap_or(sending_ended);
+        Self {
+            sending_ended,
+            window_ended: sending_ended.min(window.until),
+            drained,
+        }
+    }
+}
+
+fn join(
+    threads: Vec<JoinHandle<std::io::Result<ShardReport>>>,
+) -> Result<Vec<ShardReport>, LoadError> {
+    let report = |thread: JoinHandle<_>| {
+        let report: std::io::Result<ShardReport> = thread.join().map_err(|_| LoadError::Panic)?;
+        report.map_err(|source| LoadError::System {
+            what: "shard",
+            source,
+        })
+    };
+    threads.into_iter().map(report).collect()
+}
+
+/// Merges what shards hand over, second by second.
+struct Collector<'a> {
+    run: &'a LoadRun,
+    started: Nanos,
+    window: Window,
+    recycle: Sender<Recorders>,
+    watch: &'a mut dyn FnMut(&RunSecond<'_>),
+    measured: Totals,
+    warmup: Totals,
+}
+
+struct Second {
+    recorders: Recorders,
+    in_flight: u64,
+    audit: Vec<AuditRecord>,
+    parts: usize,
+}
+
+impl Collector<'_> {
+    fn collect(&mut self, incoming: &Receiver<ShardInterval>, shards: usize) {
+        let mut seconds: BTreeMap<u64, Second> = BTreeMap::new();
+        while let Ok(interval) = incoming.recv() {
+            self.add(&mut seconds, interval);
+            // A second is complete when every shard has handed it over; one that ended earlier is
+            // made up for when all have ended.
+            while let Some(entry) = seconds.first_entry() {
+                if entry.get().parts < shards {
+                    break;
+                }
+                let (number, second) = entry.remove_entry();
+                self.emit(number, second);
+            }
+        }
+        for (number, second) in seconds {
+            self.emit(number, second);
+        }
+    }
+
+    fn add(&self, seconds: &mut BTreeMap<u64, Second>, interval: ShardInterval) {
+        match seconds.get_mut(&interval.second) {
+            Some(second) => {
+                second
+                    .recorders
+                    .measured
+                    .merge(&interval.recorders.measured);
+                second.recorders.warmup.merge(&interval.recorders.warmup);
+                second.in_flight += interval.in_flight as u64;
+                second.audit.extend(interval.audit);
+                second.parts += 1;
+                self.give_back(interval.recorders);
+            }
+            None => {
+                let second = Second {
+                    recorders: interval.recorders,
+                    in_flight: interval.in_flight as u64,
+                    audit: interval.audit,
+                    parts: 1,
+                };
+                seconds.insert(interval.second, second);
+            }
+        }
+    }
+
+    fn emit(&mut self, number: u64, second: Second) {
+        let elapsed = Duration::from_secs(number + 1);
+        let at = self.started.plus(elapsed);
+        let phase = if at <= self.window.from {
+            RunPhase::Warmup
+        } else if at <= self.window.until {
+            RunPhase::Measure
+        } else {
+            RunPhase::Drain
+        };
+        let recorder = match phase {
+            RunPhase::Warmup => &second.recorders.warmup,
+            _ => &second.recorders.measured,
+        };
+        (self.watch)(&RunSecond {
+            elapsed,
+            phase,
+            recorder,
+            in_flight: second.in_flight,
+            audit: &second.audit,
+            brokers: &self.run.instance.brokers(),
+        });
+        self.measured.merge(&second.recorders.measured);
+        self.warmup.merge(&second.recorders.warmup);
+        self.give_back(second.recorders);
+    }
+
+    fn give_back(&self, recorders: Recorders) {
+        // Shards that have ended need none any more.
+        drop(self.recycle.send(recorders));
+    }
+}

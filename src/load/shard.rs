@@ -1,0 +1,637 @@
+//! **Hot path.** One shard: the messages that are due go out, answers are settled and recorded.
+//!
+//! Budget per message on this thread: one schedule step, one `begin`/`stage`, a share of one clock
+//! read, of one flush and of one lock; at its end one settle and one record. No allocation, no task,
+//! no timer. Everything here runs on the shard's thread; the mutex is never contended and exists
+//! because connections may live on any thread.
+
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::client::message::Message;
+use crate::client::retry::AttemptError;
+use crate::client::send::{AttemptResult, Carrier, Ended, Next, Outgoing, SendCore};
+use crate::client::{BrokerId, ErrorKind};
+use crate::load::audit::AuditRecord;
+use crate::load::bodies::Bodies;
+use crate::load::plan::WhenLate;
+use crate::load::source::{Due, Source};
+use crate::metrics::{Label, Recorder, SendTimes};
+use crate::protocol::HeaderView;
+use crate::transport::{CloseReason, Entry, Handler, Nanos};
+
+/// How long a send waits that a local limit has refused.
+const LOCAL_LIMIT_WAIT: Duration = Duration::from_millis(1);
+
+/// What the load face knows of a send.
+#[derive(Debug)]
+pub struct LoadToken {
+    message: Arc<Message>,
+    intended: Nanos,
+    /// What the attempt before this one failed of.
+    retried_for: Option<ErrorKind>,
+}
+
+impl Carrier for LoadToken {
+    #[inline]
+    fn message(&self) -> &Message {
+        &self.message
+    }
+}
+
+/// The measured part of the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    /// First intended time that counts.
+    pub from: Nanos,
+    /// First intended time that does not count any more; moved forward by a stop.
+    pub until: Nanos,
+}
+
+impl Window {
+    /// Whether a message due at `intended` is measured.
+    #[inline]
+    #[must_use]
+    pub fn contains(&self, intended: Nanos) -> bool {
+        self.from <= intended && intended < self.until
+    }
+}
+
+/// Settings of a shard that do not change during the run.
+#[derive(Debug, Clone, Copy)]
+pub struct ShardLimits {
+    /// Most sends in flight in this shard: callers of sync, `--in-flight` else.
+    pub in_flight: usize,
+    /// Budget of a send.
+    pub timeout: Duration,
+    /// From the intended time on.
+    pub deadline: Option<Duration>,
+    /// Policy of a schedule that fell behind.
+    pub when_late: WhenLate,
+    /// A message later than this is late for the policy.
+    pub late_after_ns: u64,
+    /// Whether an audit trail is kept.
+    pub audit: bool,
+}
+
+/// Where a shard records: what is measured, and apart from it the warm-up.
+#[derive(Debug)]
+pub struct Recorders {
+    /// Messages due before the window; for the live view only.
+    pub warmup: Box<Recorder>,
+    /// Messages due in the window.
+    pub measured: Box<Recorder>,
+}
+
+impl Recorders {
+    #[inline]
+    fn of(&mut self, measured: bool) -> &mut Recorder {
+        if measured {
+            &mut self.measured
+        } else {
+            &mut self.warmup
+        }
+    }
+}
+
+/// Counts of a shard besides its recorder.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ShardCounts {
+    /// Measured messages submitted for the first time.
+    pub submitted: u64,
+    /// Measured messages acknowledged before the window ended.
+    pub acked_in_window: u64,
+    /// Times messages were due and the cap on flight did not let them go.
+    pub blocked: u64,
+    /// Times the pacer looked.
+    pub rounds: u64,
+}
+
+/// A send that waits to be tried again.
+#[derive(Debug)]
+struct Waiting {
+    at: Nanos,
+    send: Outgoing<LoadToken>,
+}
+
+impl PartialEq for Waiting {
+    fn eq(&self, other: &Self) -> bool {
+        self.at == other.at
+    }
+}
+
+impl Eq for Waiting {}
+
+impl PartialOrd for Waiting {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Waiting {
+    /// The earliest is the greatest, for the heap.
+    fn cmp(&self, other: &Self) -> Ordering {
+        other.at.cmp(&self.at)
+    }
+}
+
+/// State of a shard; see the module.
+#[derive(Debug)]
+pub struct Shard {
+    core: SendCore<LoadToken>,
+    source: Source,
+    bodies: Bodies,
+    limits: ShardLimits,
+    window: Window,
+    recorders: Recorders,
+    counts: ShardCounts,
+    in_flight: usize,
+    in_flight_measured: usize,
+    waiting: BinaryHeap<Waiting>,
+    ended: Vec<Ended<LoadToken>>,
+    audit: Vec<AuditRecord>,
+    remarks: Vec<(Label, String)>,
+    sending: Sending,
+    /// Messages due that the cap holds back.
+    blocked: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sending {
+    On,
+    Stopped,
+    /// By the late policy.
+    Aborted,
+}
+
+impl Shard {
+    /// A shard that has not begun.
+    #[must_use]
+    pub fn new(
+        core: SendCore<LoadToken>,
+        source: Source,
+        bodies: Bodies,
+        limits: ShardLimits,
+        window: Window,
+        recorders: Recorders,
+    ) -> Self {
+        Self {
+            core,
+            source,
+            bodies,
+            limits,
+            window,
+            recorders,
+            counts: ShardCounts::default(),
+            in_flight: 0,
+            in_flight_measured: 0,
+            waiting: BinaryHeap::new(),
+            ended: Vec::new(),
+            audit: Vec::new(),
+            remarks: Vec::new(),
+            sending: Sending::On,
+            blocked: false,
+        }
+    }
+
+    /// Sends everything due at `now`, retries first.
+    pub fn pump(&mut self, now: Nanos) {
+        self.core.refresh(now);
+        loop {
+            self.release_waiting(now);
+            if self.is_sending() {
+                self.stage_due(now);
+            }
+            self.core.flush(now, &mut self.ended);
+            if self.ended.is_empty() {
+                return;
+            }
+            // What could not be submitted may be retried elsewhere at once; attempts are bounded.
+            self.settle_ended(now);
+            if self.waiting.peek().is_none_or(|next| next.at > now) {
+                return;
+            }
+        }
+    }
+
+    fn release_waiting(&mut self, now: Nanos) {
+        while self.waiting.peek().is_some_and(|next| next.at <= now) {
+            if let Some(Waiting { send, .. }) = self.waiting.pop() {
+                self.stage(send, now);
+            }
+        }
+    }
+
+    #[inline]
+    fn stage_due(&mut self, now: Nanos) {
+        self.blocked = false;
+        loop {
+            let Due { intended } = match self.source.due(now, self.window) {
+                Some(due) => due,
+                None => return,
+            };
+            if self.in_flight >= self.limits.in_flight {
+                self.blocked = true;
+                self.counts.blocked += 1;
+                if self.limits.when_late == WhenLate::CatchUp {
+                    return;
+                }
+            }
+            let late = now.since(intended) > self.limits.late_after_ns;
+            match self.limits.when_late {
+                WhenLate::Skip if late => {
+                    self.source.advance(self.window);
+                    let recorder = self.recorders.of(self.window.contains(intended));
+                    recorder.planned(1);
+                    recorder.unsent(1);
+                    continue;
+                }
+                WhenLate::Abort if late => {
+                    self.sending = Sending::Aborted;
+                    return;
+                }
+                _ if self.in_flight >= self.limits.in_flight => return,
+                _ => {}
+            }
+            self.source.advance(self.window);
+            self.begin(intended, now);
+        }
+    }
+
+    #[inline]
+    fn begin(&mut self, intended: Nanos, now: Nanos) {
+        let measured = self.window.contains(intended);
+        let mut budget_ends = now.plus(self.limits.timeout);
+        if let Some(deadline) = self.limits.deadline {
+            budget_ends = budget_ends.min(intended.plus(deadline));
+        }
+        let token = LoadToken {
+            message: self.bodies.next_message(),
+            intended,
+            retried_for: None,
+        };
+        let send = self.core.begin(token, now, budget_ends);
+        self.in_flight += 1;
+        self.in_flight_measured += usize::from(measured);
+        self.counts.submitted += u64::from(measured);
+        let recorder = self.recorders.of(measured);
+        recorder.planned(1);
+        recorder.submitted(intended.0, now.0);
+        self.stage(send, now);
+    }
+
+    #[inline]
+    fn stage(&mut self, send: Outgoing<LoadToken>, now: Nanos) {
+        if let Err(send) = self.core.stage(send) {
+            self.finish_failed(send, ErrorKind::NoRoute, now);
+        }
+    }
+
+    /// Takes over what a connection has ended, and settles it.
+    pub fn take_ended(&mut self, ended: &mut Vec<Ended<LoadToken>>, now: Nanos) {
+        if self.ended.is_empty() {
+            std::mem::swap(&mut self.ended, ended);
+        } else {
+            self.ended.append(ended);
+        }
+        self.settle_ended(now);
+        // The connection gets a buffer back that has grown already.
+        if ended.capacity() == 0 {
+            std::mem::swap(&mut self.ended, ended);
+        }
+    }
+
+    fn settle_ended(&mut self, now: Nanos) {
+        let mut ended = std::mem::take(&mut self.ended);
+        for attempt in ended.drain(..) {
+            self.settle(attempt, now);
+        }
+        self.ended = ended;
+    }
+
+    #[inline]
+    fn settle(&mut self, ended: Ended<LoadToken>, now: Nanos) {
+        let next = self
+            .core
+            .settle(&ended.send.track, ended.result, ended.service(), now);
+        let track = ended.send.track;
+        let broker = track.broker().map_or(0, BrokerId::index);
+        let intended = ended.send.carrier.intended;
+        let measured = self.window.contains(intended);
+        let error = match ended.result {
+            AttemptResult::Failed(error) => error,
+            AttemptResult::Stored(_) | AttemptResult::Accepted => {
+                self.in_flight -= 1;
+                self.in_flight_measured -= usize::from(measured);
+                let in_window = measured && ended.at < self.window.until;
+                self.counts.acked_in_window += u64::from(in_window);
+                let times = SendTimes {
+                    intended_ns: intended.0,
+                    submitted_ns: track.submitted.0,
+                    written_ns: ended.written.0,
+                    received_ns: ended.at.0,
+                };
+                let recorder = self.recorders.of(measured);
+                recorder.attempt(broker, track.attempts - 1);
+                if let Some(kind) = ended.send.carrier.retried_for {
+                    recorder.attempt_failed(None, label(kind), true);
+                }
+                match ended.result {
+                    AttemptResult::Stored(status) => {
+                        recorder.acked(broker, status, &times, track.attempts);
+                    }
+                    _ => {
+                        let (submitted, written) = (times.submitted_ns, times.written_ns);
+                        recorder.acked_oneway(broker, submitted, written, track.attempts);
+                    }
+                }
+                if self.limits.audit && measured {
+                    self.audit.push(AuditRecord {
+                        id: self.core.unique_id(&track),
+                        broker: track.broker(),
+                        queue_id: track.queue().map(|queue| queue.queue_id),
+                        outcome: "acked",
+                    });
+                }
+                return;
+            }
+        };
+        self.settle_failure(ended.send, error, next, now);
+    }
+
+    #[cold]
+    fn settle_failure(
+        &mut self,
+        mut send: Outgoing<LoadToken>,
+        error: AttemptError,
+        next: Next,
+        now: Nanos,
+    ) {
+        if let AttemptError::Local(_) = error {
+            // Not the broker's doing and not an attempt: it waits, and shows as queue time.
+            if now < send.track.budget_ends {
+                send.track.attempts -= 1;
+                self.waiting.push(Waiting {
+                    at: now.plus(LOCAL_LIMIT_WAIT),
+                    send,
+                });
+            } else {
+                self.finish_failed(send, error.kind(), now);
+            }
+            return;
+        }
+        send.track.maybe_stored |= error.maybe_stored();
+        let recorder = self
+            .recorders
+            .of(self.window.contains(send.carrier.intended));
+        let broker = send.track.broker().map(BrokerId::index);
+        recorder.attempt(broker.unwrap_or(0), send.track.attempts - 1);
+        recorder.attempt_failed(broker, label(error.kind()), false);
+        if let Some(kind) = send.carrier.retried_for.replace(error.kind()) {
+            recorder.attempt_failed(None, label(kind), true);
+        }
+        match next {
+            Next::Again(wait) => self.waiting.push(Waiting {
+                at: now.plus(wait),
+                send,
+            }),
+            Next::Done => self.finish_failed(send, error.kind(), now),
+        }
+    }
+
+    #[cold]
+    fn finish_failed(&mut self, send: Outgoing<LoadToken>, kind: ErrorKind, now: Nanos) {
+        self.in_flight -= 1;
+        let track = send.track;
+        let measured = self.window.contains(send.carrier.intended);
+        self.in_flight_measured -= usize::from(measured);
+        let at_least = now.since(send.carrier.intended);
+        let recorder = self.recorders.of(measured);
+        if track.maybe_stored {
+            recorder.unknown(label(kind), at_least, track.attempts);
+        } else {
+            recorder.failed(label(kind), Some(at_least), track.attempts);
+        }
+        if self.limits.audit && measured {
+            self.audit.push(AuditRecord {
+                id: self.core.unique_id(&track),
+                broker: track.broker(),
+                queue_id: track.queue().map(|queue| queue.queue_id),
+                outcome: if track.maybe_stored {
+                    "unknown"
+                } else {
+                    "failed"
+                },
+            });
+        }
+    }
+
+    /// Keeps the first remark of each kind of refusal: the words a user can act on.
+    #[cold]
+    fn note_remark(&mut self, kind: Label, remark: &str) {
+        if self.remarks.len() < 32 && !self.remarks.iter().any(|(known, _)| *known == kind) {
+            self.remarks
+                .push((kind, remark.chars().take(300).collect()));
+        }
+    }
+
+    /// Whether completions should send on at once: a closed loop, or messages held back by the cap.
+    #[inline]
+    #[must_use]
+    pub fn wants_pump(&self) -> bool {
+        self.is_sending() && (self.blocked || self.source.is_closed_loop())
+            || !self.waiting.is_empty()
+    }
+
+    /// When the pacer has to look again: the next message, the next retry.
+    #[must_use]
+    pub fn next_wake(&self) -> Option<Nanos> {
+        let due = if self.is_sending() && !self.blocked {
+            self.source.next_due(self.window)
+        } else {
+            None
+        };
+        let retry = self.waiting.peek().map(|next| next.at);
+        match (due, retry) {
+            (Some(due), Some(retry)) => Some(due.min(retry)),
+            (due, retry) => due.or(retry),
+        }
+    }
+
+    /// Stops sending: whatever is planned up to now and has not been sent is unsent.
+    pub fn stop_sending(&mut self, now: Nanos) {
+        if self.is_sending() {
+            self.sending = Sending::Stopped;
+        }
+        self.window.until = self.window.until.min(now);
+        let rest = self.source.rest(self.window);
+        self.recorders.measured.planned(rest);
+        self.recorders.measured.unsent(rest);
+    }
+
+    /// Gives up what is still in flight and closes the connections: nobody will learn how it ended.
+    pub fn abandon(&mut self, now: Nanos) {
+        let unanswered = self.core.abandon(now);
+        for Ended { send, result, .. } in unanswered {
+            if let AttemptResult::Failed(error) = result {
+                self.settle_failure(send, error, Next::Done, now);
+            }
+        }
+        for Waiting { send, .. } in std::mem::take(&mut self.waiting) {
+            self.finish_failed(send, ErrorKind::Unanswered, now);
+        }
+    }
+
+    /// Whether nothing is in flight any more.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.in_flight == 0
+    }
+
+    /// Whether everything planned has been sent.
+    #[must_use]
+    pub fn is_exhausted(&self) -> bool {
+        self.source.next_due(self.window).is_none()
+    }
+
+    /// Whether the late policy ended the run.
+    #[must_use]
+    pub fn is_aborted(&self) -> bool {
+        self.sending == Sending::Aborted
+    }
+
+    fn is_sending(&self) -> bool {
+        self.sending == Sending::On
+    }
+
+    /// Sends in flight.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.in_flight
+    }
+
+    /// Notes that the pacer has looked.
+    pub fn count_round(&mut self) {
+        self.counts.rounds += 1;
+    }
+
+    /// Counts so far.
+    #[must_use]
+    pub fn counts(&self) -> ShardCounts {
+        self.counts
+    }
+
+    /// Hands the recorders over in exchange for empty ones.
+    pub fn swap_recorders(&mut self, empty: Recorders) -> Recorders {
+        std::mem::replace(&mut self.recorders, empty)
+    }
+
+    /// Audit records since the last call.
+    pub fn take_audit(&mut self) -> Vec<AuditRecord> {
+        std::mem::take(&mut self.audit)
+    }
+
+    /// First remark of each kind of refusal.
+    #[must_use]
+    pub fn remarks(&self) -> &[(Label, String)] {
+        &self.remarks
+    }
+
+    /// The sending side.
+    #[must_use]
+    pub fn core(&self) -> &SendCore<LoadToken> {
+        &self.core
+    }
+}
+
+fn label(kind: ErrorKind) -> Label {
+    let (name, code) = kind.label();
+    Label { name, code }
+}
+
+/// A shard shared between its pacer and its connections, all on one thread.
+#[derive(Debug, Clone, Default)]
+pub struct SharedShard(Arc<Mutex<Option<Shard>>>);
+
+impl SharedShard {
+    /// The shard; `None` before it begins and after it ended.
+    pub fn lock(&self) -> MutexGuard<'_, Option<Shard>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Takes what a connection ends to the shard, once per round.
+#[derive(Debug)]
+pub struct LoadHandler {
+    shard: SharedShard,
+    ended: Vec<Ended<LoadToken>>,
+    remark: Option<(Label, String)>,
+    late: u64,
+}
+
+impl LoadHandler {
+    /// A handler for connections of this shard.
+    #[must_use]
+    pub fn new(shard: SharedShard) -> Self {
+        Self {
+            shard,
+            ended: Vec::new(),
+            remark: None,
+            late: 0,
+        }
+    }
+}
+
+impl Handler<Outgoing<LoadToken>> for LoadHandler {
+    #[inline]
+    fn reply(
+        &mut self,
+        entry: Entry<Outgoing<LoadToken>>,
+        header: &HeaderView<'_>,
+        _body: &[u8],
+        at: Nanos,
+    ) {
+        let ended = Ended::by_reply(entry, header, at);
+        if let (AttemptResult::Failed(error), Some(remark), None) =
+            (ended.result, &header.remark, &self.remark)
+        {
+            self.remark = Some((label(error.kind()), remark.to_string()));
+        }
+        self.ended.push(ended);
+    }
+
+    #[inline]
+    fn written(&mut self, entry: Entry<Outgoing<LoadToken>>) {
+        self.ended.push(Ended::by_writing(entry));
+    }
+
+    fn expired(&mut self, entry: Entry<Outgoing<LoadToken>>, at: Nanos) {
+        self.ended.push(Ended::by_expiry(entry, at));
+    }
+
+    fn lost(&mut self, entry: Entry<Outgoing<LoadToken>>, reason: &CloseReason, at: Nanos) {
+        self.ended.push(Ended::by_loss(entry, reason, at));
+    }
+
+    fn late(&mut self, _header: &HeaderView<'_>) {
+        self.late += 1;
+    }
+
+    #[inline]
+    fn round_end(&mut self, at: Nanos) {
+        let mut guard = self.shard.lock();
+        let Some(shard) = guard.as_mut() else { return };
+        for _ in 0..std::mem::take(&mut self.late) {
+            shard.recorders.measured.late_reply();
+        }
+        if let Some((kind, remark)) = self.remark.take() {
+            shard.note_remark(kind, &remark);
+        }
+        shard.take_ended(&mut self.ended, at);
+        if shard.wants_pump() {
+            shard.pump(Nanos::now());
+        }
+    }
+}
