@@ -6,6 +6,7 @@
 //!
 //! - [`instance`]: what all senders share, and its thread; [`maintenance`] its periodic tasks
 //! - [`topic`], [`publish_route`], [`namesrv`], [`control`], [`broker_table`]: who can be sent to
+//! - [`producer`] (`send().await`) with its completion slot; `load` is the other face
 //! - [`message`], [`validate`], [`config`], [`error`]: what is given and what can go wrong
 
 pub mod broker_table;
@@ -17,10 +18,12 @@ pub mod instance;
 mod maintenance;
 pub mod message;
 pub mod namesrv;
+pub mod producer;
 pub mod publish_route;
 pub mod queue_choice;
 pub mod retry;
 pub mod send;
+mod slot;
 pub mod topic;
 pub mod validate;
 
@@ -32,4 +35,5 @@ pub use error::{ClientError, ErrorKind};
 pub use fault::{FaultEvent, FaultTable};
 pub use instance::{ClientInstance, ServiceState};
 pub use message::Message;
+pub use producer::{Producer, SendResult};
 pub use topic::Topic;

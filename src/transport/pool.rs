@@ -68,6 +68,14 @@ impl<T: Send + 'static> Pool<T> {
         });
     }
 
+    /// Closes every link; requests in flight are told.
+    pub fn close(&self) {
+        self.links
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
+    }
+
     /// Every connection that is up.
     #[must_use]
     pub fn connections(&self) -> Vec<Connection<T>> {

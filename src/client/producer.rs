@@ -1,0 +1,447 @@
+//! The library face: `send().await` over the one send core.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), rmq_bench::client::ClientError> {
+//! use rmq_bench::client::{ClientConfig, Message, Producer, SendConfig};
+//!
+//! let client = ClientConfig { namesrv: vec!["127.0.0.1:9876".into()], ..ClientConfig::default() };
+//! let producer = Producer::new(client, SendConfig::default())?;
+//! producer.start()?;
+//! let result = producer.send("BenchmarkTest", Message::new("hello")).await?;
+//! println!("{} at {}:{}", result.message_id, result.broker, result.queue_offset);
+//! producer.shutdown().await;
+//! # Ok(())
+//! # }
+//! ```
+
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use crate::client::config::{ClientConfig, SendConfig};
+use crate::client::error::{ClientError, ErrorKind};
+use crate::client::instance::{ClientInstance, ServiceState};
+use crate::client::message::Message;
+use crate::client::retry::RetryPolicy;
+use crate::client::send::{AttemptResult, Ended, Next, Outgoing, SendCore, SenderOptions, Track};
+use crate::client::slot::{Slot, SlotEnd, SlotHandler};
+use crate::client::validate;
+use crate::protocol::{FrameLimits, SendStatus, UniqueId};
+use crate::transport::{
+    Coalesce, ConnectionLimits, DriverOptions, IoCounters, LinkOptions, Nanos, Pool, SocketOptions,
+};
+
+/// Sends in progress at most (C1.20's kind of limit, for all sends).
+const MAX_IN_FLIGHT: usize = 65_536;
+/// Body bytes in progress at most (C1.21: 100 MiB).
+const MAX_IN_FLIGHT_BYTES: usize = 100 * 1024 * 1024;
+/// Longest wait for pending sends when shutting down (R253).
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
+
+type Core = Arc<Mutex<SendCore<Arc<Slot>>>>;
+type SlotPool = Arc<Pool<Outgoing<Arc<Slot>>>>;
+
+/// A message that is stored, or (oneway) taken by the socket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SendResult {
+    /// How it was acknowledged; `None` for oneway.
+    pub status: Option<SendStatus>,
+    /// UNIQ_KEY.
+    pub message_id: UniqueId,
+    /// The broker's own id of the message; empty for oneway.
+    pub offset_message_id: String,
+    /// Broker it went to.
+    pub broker: String,
+    /// Queue; -1 if the broker did not say.
+    pub queue_id: i32,
+    /// Position in the queue; -1 if the broker did not say.
+    pub queue_offset: i64,
+    /// UNIQ_KEY as the broker saw it.
+    pub transaction_id: Option<String>,
+    /// Attempts made.
+    pub attempts: u32,
+}
+
+/// What pending sends are waited for and what became of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ShutdownReport {
+    /// Every pending send had ended in time.
+    pub drained: bool,
+}
+
+struct Inner {
+    instance: Arc<ClientInstance>,
+    config: Arc<SendConfig>,
+    state: Mutex<ServiceState>,
+    pool: Mutex<Option<SlotPool>>,
+    in_flight: Semaphore,
+    in_flight_bytes: Semaphore,
+}
+
+/// Sends messages from any task or thread; cheap to clone, each clone with its own round-robin
+/// position (R242).
+pub struct Producer {
+    inner: Arc<Inner>,
+    /// Send cores by topic and whether they are oneway.
+    cores: Mutex<HashMap<(String, bool), Core>>,
+}
+
+impl Clone for Producer {
+    fn clone(&self) -> Self {
+        Self {
+            inner: Arc::clone(&self.inner),
+            cores: Mutex::default(),
+        }
+    }
+}
+
+impl std::fmt::Debug for Producer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Producer")
+            .field("group", &self.inner.config.group)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Producer {
+    /// A producer with a client instance of its own; nothing is connected yet.
+    ///
+    /// # Errors
+    /// [`ClientError::Illegal`] for settings the protocol forbids.
+    pub fn new(client: ClientConfig, send: SendConfig) -> Result<Self, ClientError> {
+        validate::group(&send.group)?;
+        let inner = Inner {
+            instance: Arc::new(ClientInstance::new(client)?),
+            config: Arc::new(send),
+            state: Mutex::new(ServiceState::CreateJust),
+            pool: Mutex::default(),
+            in_flight: Semaphore::new(MAX_IN_FLIGHT),
+            in_flight_bytes: Semaphore::new(MAX_IN_FLIGHT_BYTES),
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
+            cores: Mutex::default(),
+        })
+    }
+
+    /// Starts the client; connections are made on the calling task's runtime (R2).
+    ///
+    /// # Errors
+    /// [`ClientError::State`] unless just made (R3). A failed start leaves the producer startable
+    /// again (R250).
+    pub fn start(&self) -> Result<(), ClientError> {
+        let mut state = self.lock_state();
+        if *state != ServiceState::CreateJust {
+            return Err(ClientError::State {
+                state: state.name(),
+                hint: "a producer is started once; make a new one",
+            });
+        }
+        self.inner
+            .instance
+            .register_group(&self.inner.config.group)?;
+        if let Err(error) = self.inner.instance.start() {
+            self.inner
+                .instance
+                .unregister_group(&self.inner.config.group);
+            return Err(error);
+        }
+        *self.lock_pool() = Some(Arc::new(self.open_pool()));
+        *state = ServiceState::Running;
+        Ok(())
+    }
+
+    /// The state.
+    #[must_use]
+    pub fn state(&self) -> ServiceState {
+        *self.lock_state()
+    }
+
+    /// The client instance.
+    #[must_use]
+    pub fn instance(&self) -> &Arc<ClientInstance> {
+        &self.inner.instance
+    }
+
+    fn lock_state(&self) -> std::sync::MutexGuard<'_, ServiceState> {
+        self.inner
+            .state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_pool(&self) -> std::sync::MutexGuard<'_, Option<SlotPool>> {
+        self.inner
+            .pool
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn open_pool(&self) -> Pool<Outgoing<Arc<Slot>>> {
+        let transport = &self.inner.instance.config().transport;
+        let driver = DriverOptions {
+            limits: ConnectionLimits {
+                in_flight: MAX_IN_FLIGHT,
+                out_bytes: transport.max_out_bytes,
+            },
+            frames: FrameLimits::default(),
+            coalesce: Coalesce::Yield,
+            silence_timeout: transport.silence_timeout,
+            counters: Arc::new(IoCounters::default()),
+        };
+        let socket = SocketOptions {
+            send_buffer: transport.send_buffer,
+            receive_buffer: transport.receive_buffer,
+        };
+        let options = LinkOptions {
+            connect_timeout: transport.connect_timeout,
+            socket,
+            driver,
+        };
+        let per_broker = transport.connections_per_broker;
+        Pool::new(per_broker, options, Handle::current(), SlotHandler::default)
+    }
+
+    /// Sends and waits for the broker's answer, with the retries of a sync send (R41, R134–R137).
+    ///
+    /// # Errors
+    /// [`ClientError::State`], [`ClientError::Illegal`], [`ClientError::NoRoute`] and the like
+    /// before anything is sent; [`ClientError::Send`] with the cause of every attempt.
+    ///
+    /// # Cancel safety
+    /// Dropping the future does not take the message back: it may be stored.
+    pub async fn send(&self, topic: &str, message: Message) -> Result<SendResult, ClientError> {
+        self.deliver(topic, message, false).await
+    }
+
+    /// Sends without asking for an answer; ends when the socket has taken the whole frame (R231).
+    ///
+    /// # Errors
+    /// As [`Producer::send`]; one attempt only (R146).
+    ///
+    /// # Cancel safety
+    /// As [`Producer::send`].
+    pub async fn send_oneway(
+        &self,
+        topic: &str,
+        message: Message,
+    ) -> Result<SendResult, ClientError> {
+        self.deliver(topic, message, true).await
+    }
+
+    async fn deliver(
+        &self,
+        topic: &str,
+        message: Message,
+        oneway: bool,
+    ) -> Result<SendResult, ClientError> {
+        let state = self.state();
+        if state != ServiceState::Running {
+            let hint = "start it first; a stopped one stays stopped";
+            return Err(ClientError::State {
+                state: state.name(),
+                hint,
+            });
+        }
+        let config = &self.inner.config;
+        validate::body(message.body().len(), config.max_message_bytes)?;
+        let budget_ends = Nanos::now().plus(config.timeout);
+        let core = self.core(topic, oneway, budget_ends).await?;
+        let _permits = self.admit(message.body().len()).await?;
+        let slot = Slot::new(message);
+        let mut send = lock(&core).begin(Arc::clone(&slot), Nanos::now(), budget_ends);
+        let mut causes = Vec::new();
+        loop {
+            let (result, end) = match submit(&core, send) {
+                Submitted::Yes => {
+                    let end = poll_fn(|cx| slot.poll(cx)).await;
+                    (end.result, end)
+                }
+                Submitted::NoRoute(track) => {
+                    causes.push("no route".to_owned());
+                    return Err(failed(ErrorKind::NoRoute, &track, &causes));
+                }
+                Submitted::Refused(end) => (end.result, end),
+            };
+            let mut track = end.track;
+            let AttemptResult::Failed(error) = result else {
+                return Ok(self.result(&core, end));
+            };
+            causes.push(end.describe(error));
+            track.maybe_stored |= error.maybe_stored();
+            let next = lock(&core).settle(&track, result, end.service, end.at);
+            match next {
+                Next::Done => return Err(failed(error.kind(), &track, &causes)),
+                Next::Again(wait) if wait.is_zero() => {}
+                Next::Again(wait) => tokio::time::sleep(wait).await,
+            }
+            send = Outgoing {
+                carrier: Arc::clone(&slot),
+                track,
+            };
+        }
+    }
+
+    /// Waits for room, in messages and in bytes; a message larger than the whole limit is let in
+    /// alone (R230).
+    async fn admit(&self, bytes: usize) -> Result<[SemaphorePermit<'_>; 2], ClientError> {
+        let share = u32::try_from(bytes.min(MAX_IN_FLIGHT_BYTES)).unwrap_or(u32::MAX);
+        let stopped = |_| ClientError::State {
+            state: ServiceState::ShutdownAlready.name(),
+            hint: "it was shut down meanwhile",
+        };
+        let message = self.inner.in_flight.acquire().await.map_err(stopped)?;
+        let bytes = self
+            .inner
+            .in_flight_bytes
+            .acquire_many(share)
+            .await
+            .map_err(stopped)?;
+        Ok([message, bytes])
+    }
+
+    /// The send core of a topic; the first use looks up the route and connects.
+    async fn core(&self, topic: &str, oneway: bool, until: Nanos) -> Result<Core, ClientError> {
+        let key = (topic.to_owned(), oneway);
+        let known = self.lock_cores().get(&key).cloned();
+        if let Some(core) = known {
+            return Ok(core);
+        }
+        let left = Duration::from_nanos(until.since(Nanos::now()));
+        let lookup = self.inner.instance.topic(topic, &self.inner.config);
+        let found = match tokio::time::timeout(left, lookup).await {
+            Ok(found) => found?,
+            Err(_) => {
+                let detail = format!("no route within {:?}", self.inner.config.timeout);
+                return Err(ClientError::Namesrv { detail });
+            }
+        };
+        let pool = self.lock_pool().clone().ok_or(ClientError::State {
+            state: ServiceState::ShutdownAlready.name(),
+            hint: "it was shut down meanwhile",
+        })?;
+        let config = &self.inner.config;
+        let retry = if oneway {
+            RetryPolicy {
+                retries: 0,
+                codes: Vec::new(),
+            }
+        } else {
+            RetryPolicy {
+                retries: config.retries,
+                codes: config.retry_codes.clone(),
+            }
+        };
+        let options = SenderOptions {
+            pool,
+            retry,
+            oneway,
+        };
+        let instance = Arc::clone(&self.inner.instance);
+        let core = SendCore::new(instance, found, Arc::clone(config), options);
+        let timeout = self.inner.instance.config().transport.connect_timeout;
+        // A broker that can't be reached now is the queue choice's business.
+        drop(core.connect(timeout.min(left)).await);
+        let core = Arc::new(Mutex::new(core));
+        Ok(Arc::clone(self.lock_cores().entry(key).or_insert(core)))
+    }
+
+    fn lock_cores(&self) -> std::sync::MutexGuard<'_, HashMap<(String, bool), Core>> {
+        self.cores.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn result(&self, core: &Core, end: SlotEnd) -> SendResult {
+        let reply = end.reply.unwrap_or_default();
+        let broker = end.track.broker().and_then(|id| {
+            self.inner
+                .instance
+                .brokers()
+                .get(id.index())
+                .map(|broker| broker.name.clone())
+        });
+        let status = match end.result {
+            AttemptResult::Stored(status) => Some(status),
+            _ => None,
+        };
+        lock(core).settle(&end.track, end.result, end.service, end.at);
+        SendResult {
+            status,
+            message_id: lock(core).unique_id(&end.track),
+            offset_message_id: reply.offset_message_id,
+            broker: broker.unwrap_or_default(),
+            queue_id: reply.queue_id,
+            queue_offset: reply.queue_offset,
+            transaction_id: reply.transaction_id,
+            attempts: end.track.attempts,
+        }
+    }
+
+    /// Refuses new sends, waits for pending ones, leaves the brokers, closes (R253). Safe to call
+    /// in any state (R20).
+    pub async fn shutdown(&self) -> ShutdownReport {
+        {
+            let mut state = self.lock_state();
+            if *state != ServiceState::Running {
+                return ShutdownReport { drained: true };
+            }
+            *state = ServiceState::ShutdownAlready;
+        }
+        let all = u32::try_from(MAX_IN_FLIGHT).unwrap_or(u32::MAX);
+        let pending = self.inner.in_flight.acquire_many(all);
+        let drained = tokio::time::timeout(DRAIN_TIMEOUT, pending).await.is_ok();
+        self.inner.in_flight.close();
+        self.inner.in_flight_bytes.close();
+        self.lock_cores().clear();
+        let pool = self.lock_pool().take();
+        if let Some(pool) = pool {
+            pool.close();
+        }
+        self.inner.instance.shutdown().await;
+        ShutdownReport { drained }
+    }
+}
+
+fn lock(core: &Core) -> std::sync::MutexGuard<'_, SendCore<Arc<Slot>>> {
+    core.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+enum Submitted {
+    Yes,
+    NoRoute(Track),
+    Refused(SlotEnd),
+}
+
+fn submit(core: &Core, send: Outgoing<Arc<Slot>>) -> Submitted {
+    let now = Nanos::now();
+    let mut core = lock(core);
+    core.refresh(now);
+    if let Err(send) = core.stage(send) {
+        return Submitted::NoRoute(send.track);
+    }
+    let mut refused: Vec<Ended<Arc<Slot>>> = Vec::new();
+    core.flush(now, &mut refused);
+    match refused.pop() {
+        None => Submitted::Yes,
+        Some(ended) => Submitted::Refused(SlotEnd {
+            track: ended.send.track,
+            result: ended.result,
+            service: None,
+            at: now,
+            reply: None,
+            remark: None,
+        }),
+    }
+}
+
+fn failed(kind: ErrorKind, track: &Track, causes: &[String]) -> ClientError {
+    ClientError::Send {
+        kind,
+        attempts: track.attempts,
+        detail: causes.join("; "),
+        maybe_stored: track.maybe_stored,
+    }
+}
