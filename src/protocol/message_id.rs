@@ -1,9 +1,13 @@
-//! Unique (client) message ids, as Java's `MessageClientIDSetter` lays them out (R158).
+//! Message ids: unique ones made by clients, and offset ids made by brokers.
 //!
-//! 16 bytes as 32 upper-case hex characters: IPv4 address, low 16 bits of the process id, a 4-byte
-//! constant, milliseconds since the start of the month, a counter.
+//! Both are 16 bytes as 32 upper-case hex characters. A unique id is laid out as Java's
+//! `MessageClientIDSetter` does (R158): IPv4 address, low 16 bits of the process id, a 4-byte
+//! constant, milliseconds since the start of the month, a counter. An offset id says where a broker
+//! stored the message: IPv4 address, port, offset in the commit log.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddrV4};
+
+use crate::protocol::error::DecodeError;
 
 /// Characters of a unique id with an IPv4 address.
 pub const UNIQUE_ID_CHARS: usize = 32;
@@ -91,9 +95,65 @@ impl UniqueSequence {
     }
 }
 
+/// Characters of an offset id with an IPv4 address.
+pub const OFFSET_ID_CHARS: usize = 32;
+
+/// The constant part of the offset ids of one broker; makes ids without allocating.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OffsetIdPrefix([u8; 16]);
+
+impl OffsetIdPrefix {
+    /// `address` is where clients reach the broker.
+    #[must_use]
+    pub fn new(address: SocketAddrV4) -> Self {
+        let mut text = [0; 16];
+        write_hex(&mut text[..8], &address.ip().octets());
+        write_hex(&mut text[8..], &u32::from(address.port()).to_be_bytes());
+        Self(text)
+    }
+
+    /// The id of the message at `offset` (in bytes) of the broker's commit log.
+    #[inline]
+    #[must_use]
+    pub fn with(&self, offset: u64) -> [u8; OFFSET_ID_CHARS] {
+        let mut text = [0; OFFSET_ID_CHARS];
+        text[..16].copy_from_slice(&self.0);
+        write_hex(&mut text[16..], &offset.to_be_bytes());
+        text
+    }
+}
+
+/// The offset id of one message.
+#[must_use]
+pub fn offset_message_id(address: SocketAddrV4, offset: u64) -> [u8; OFFSET_ID_CHARS] {
+    OffsetIdPrefix::new(address).with(offset)
+}
+
+/// Address of the broker and offset in its commit log, from an offset id with an IPv4 address.
+///
+/// # Errors
+/// [`DecodeError::IllegalValue`] for anything but 32 hex characters with a port below 65,536.
+pub fn decode_offset_message_id(id: &str) -> Result<(SocketAddrV4, u64), DecodeError> {
+    const ILLEGAL: DecodeError = DecodeError::IllegalValue("offset message id");
+    // `from_str_radix` alone would also take a sign.
+    if id.len() != OFFSET_ID_CHARS || !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Err(ILLEGAL);
+    }
+    let number = |digits: Option<&str>| {
+        digits
+            .and_then(|digits| u64::from_str_radix(digits, 16).ok())
+            .ok_or(ILLEGAL)
+    };
+    let ip = u32::try_from(number(id.get(..8))?).map_err(|_| ILLEGAL)?;
+    let port = u16::try_from(number(id.get(8..16))?).map_err(|_| ILLEGAL)?;
+    let offset = number(id.get(16..))?;
+    Ok((SocketAddrV4::new(Ipv4Addr::from(ip), port), offset))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     use std::collections::HashSet;
 
     /// R158's example: 10.0.0.9, pid 1234, one day into the month, counter 7.
@@ -114,6 +174,35 @@ mod tests {
             for _ in 0..100_000 {
                 assert!(seen.insert(sequence.next_suffix()));
             }
+        }
+    }
+
+    /// The remoting reference's example.
+    #[test]
+    fn offset_ids_are_laid_out_as_java_s() {
+        let address = SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, 1), 10911);
+        let id = offset_message_id(address, 1000);
+        assert_eq!(&id, b"0A00000100002A9F00000000000003E8");
+        let text = str::from_utf8(&id).unwrap();
+        assert_eq!(decode_offset_message_id(text), Ok((address, 1000)));
+        for wrong in [
+            "",
+            "0A00000100002A9F00000000000003E",
+            "0A00000100012A9F00000000000003E8",
+            "0A00000100002A9F+0000000000003E8",
+            "0A00000100002A9F0000000000000é8",
+        ] {
+            assert!(decode_offset_message_id(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn offset_ids_survive(ip: u32, port: u16, offset: u64) {
+            let address = SocketAddrV4::new(Ipv4Addr::from(ip), port);
+            let id = offset_message_id(address, offset);
+            let read = decode_offset_message_id(str::from_utf8(&id).unwrap());
+            prop_assert_eq!(read, Ok((address, offset)));
         }
     }
 }
