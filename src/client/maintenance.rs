@@ -7,8 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::client::instance::Shared;
-use crate::protocol::heartbeat::{HeartbeatData, unregister_client};
-use crate::protocol::{RemotingCommand, RequestCode};
+use crate::protocol::heartbeat::{HeartbeatData, unregister};
 use crate::transport::Nanos;
 
 /// Refreshes asked for come at most this often.
@@ -87,12 +86,11 @@ async fn heartbeat(shared: &Arc<Shared>, masters: &BTreeSet<String>) {
         client_id: shared.client_id.clone(),
         producer_groups: groups,
     };
-    let body = data.to_json();
+    let command = data.to_command();
     let mut beats = tokio::task::JoinSet::new();
     for address in masters {
-        let (shared, address, body) = (Arc::clone(shared), address.clone(), body.clone());
+        let (shared, address, command) = (Arc::clone(shared), address.clone(), command.clone());
         beats.spawn(async move {
-            let command = RemotingCommand::request(RequestCode::HEART_BEAT).with_body(body);
             let timeout = shared.config.api_timeout;
             match shared.control.request(&address, command, timeout).await {
                 Ok(reply) => shared.table.set_version(&address, reply.version),
@@ -110,7 +108,7 @@ pub(super) async fn unregister_everywhere(shared: &Arc<Shared>) {
         for group in shared.groups() {
             let (shared, address) = (Arc::clone(shared), address.clone());
             requests.spawn(async move {
-                let command = unregister_client(&shared.client_id, &group);
+                let command = unregister(&shared.client_id, &group);
                 let timeout = shared.config.api_timeout;
                 if let Err(error) = shared.control.request(&address, command, timeout).await {
                     tracing::info!(%error, "unregister failed");

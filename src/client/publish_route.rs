@@ -2,10 +2,7 @@
 
 use crate::client::broker_table::{BrokerId, BrokerTable};
 use crate::client::config::QueueOrder;
-use crate::protocol::route::{PERM_WRITE, TopicRoute};
-
-/// Broker id of a master.
-const MASTER: i64 = 0;
+use crate::protocol::route::TopicRoute;
 
 /// One queue that may be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -115,11 +112,7 @@ impl PublishRoute {
 }
 
 fn master_address<'a>(route: &'a TopicRoute, name: &str) -> Option<&'a str> {
-    let broker = route
-        .brokers
-        .iter()
-        .find(|broker| broker.broker_name == name)?;
-    broker.addresses.get(&MASTER).map(String::as_str)
+    route.broker(name)?.master()
 }
 
 /// R114: the configuration alone defines the queues.
@@ -144,10 +137,7 @@ fn ordered_counts(text: &str) -> Result<Vec<(String, u32)>, NoQueue> {
 fn writable_counts(route: &TopicRoute) -> Result<Vec<(String, u32)>, NoQueue> {
     let mut entries: Vec<_> = route.queues.iter().collect();
     entries.sort_by(|a, b| a.broker_name.cmp(&b.broker_name));
-    let writable: Vec<_> = entries
-        .iter()
-        .filter(|entry| entry.perm & PERM_WRITE != 0)
-        .collect();
+    let writable: Vec<_> = entries.iter().filter(|entry| entry.is_writable()).collect();
     let list = |names: Vec<String>| names.join(", ");
     if writable.is_empty() {
         if entries.is_empty() {
