@@ -1,5 +1,6 @@
 //! rmq-bench: load generator and benchmark for Apache RocketMQ.
 
+pub mod cli;
 pub mod client;
 pub mod config;
 pub mod load;

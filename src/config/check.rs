@@ -137,23 +137,23 @@ fn embedded_or_cluster(settings: &Settings) -> Result<(), ConfigError> {
     let Some(namesrv) = &settings.namesrv else {
         return Ok(());
     };
-    for (key, source) in embedded(settings) {
-        if let Some(source) = source {
-            return Err(ConfigError::Contradiction {
-                key,
-                source_of_value: source.clone(),
-                other: "namesrv",
-                reason:
-                    "it shapes the embedded cluster, which is started only without name servers"
-                        .to_owned(),
-                hint: format!(
-                    "drop --{key} to use the cluster at {}, or drop --namesrv (set by {})",
-                    namesrv.value, namesrv.source
-                ),
-            });
-        }
-    }
-    Ok(())
+    let first = embedded(settings)
+        .into_iter()
+        .find_map(|(key, source)| Some((key, source?)));
+    let Some((key, source)) = first else {
+        return Ok(());
+    };
+    Err(ConfigError::Contradiction {
+        key,
+        source_of_value: source.clone(),
+        other: "namesrv",
+        reason: "it shapes the embedded cluster, which is started only without name servers"
+            .to_owned(),
+        hint: format!(
+            "drop --{key} to use the cluster at {}, or drop --namesrv (set by {})",
+            namesrv.value, namesrv.source
+        ),
+    })
 }
 
 /// A closed loop has no planned times, so nothing can count from them.
@@ -168,20 +168,20 @@ fn planned_times(settings: &Settings) -> Result<(), ConfigError> {
         ("arrivals", arrivals.is_explicit(), &arrivals.source),
     ];
     let deadline = settings.deadline.as_ref();
-    let explicit = explicit
+    let first = explicit
         .into_iter()
-        .filter_map(|(key, is_explicit, source)| is_explicit.then_some((key, source)))
-        .chain(deadline.map(|given| ("deadline", &given.source)));
-    for (key, source) in explicit {
-        return Err(ConfigError::Contradiction {
-            key,
-            source_of_value: source.clone(),
-            other: "rate",
-            reason: "`max` is a closed loop, which has no planned times".to_owned(),
-            hint: format!("give a rate, as in --rate 50k, or drop --{key}"),
-        });
-    }
-    Ok(())
+        .find_map(|(key, is_explicit, source)| is_explicit.then_some((key, source)))
+        .or_else(|| deadline.map(|given| ("deadline", &given.source)));
+    let Some((key, source)) = first else {
+        return Ok(());
+    };
+    Err(ConfigError::Contradiction {
+        key,
+        source_of_value: source.clone(),
+        other: "rate",
+        reason: "`max` is a closed loop, which has no planned times".to_owned(),
+        hint: format!("give a rate, as in --rate 50k, or drop --{key}"),
+    })
 }
 
 /// Every shard needs a caller, or room for a send, of its own.

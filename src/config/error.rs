@@ -99,7 +99,7 @@ fn place(key: &str, source: &Source) -> String {
     match source {
         Source::CommandLine | Source::Default => name(key),
         Source::Profile { .. } | Source::Environment(_) => {
-            format!("{}, set by {source},", name(key))
+            format!("{}, set by {source}", name(key))
         }
     }
 }

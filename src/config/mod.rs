@@ -13,8 +13,8 @@
 //! - [`settings`]: the list; [`setting`]: what an entry of it is
 //! - [`value`]: values as people write them; [`threshold`]: conditions of `--fail-if`
 //! - [`profile`], [`sources`]: TOML files, environment, precedence
-//! - [`resolve`], `check`, `effect`: what may run, what contradicts, what has no effect
-//! - [`plan`]: the result; [`print`]: the same as a profile
+//! - [`resolve`](mod@resolve), `check`, `effect`: what may run, what contradicts, what has no effect
+//! - [`plan`]: the result; [`print`](mod@print): the same as a profile; [`schema`]: what a profile may hold
 //! - [`error`], [`suggest`]: what to tell whom it did not work for
 
 mod check;
@@ -24,6 +24,7 @@ pub mod plan;
 pub mod print;
 pub mod profile;
 pub mod resolve;
+pub mod schema;
 pub mod setting;
 pub mod settings;
 pub mod sources;
