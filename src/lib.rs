@@ -8,7 +8,9 @@
     )
 )]
 
+pub mod cli;
 pub mod client;
+pub mod config;
 pub mod load;
 pub mod metrics;
 pub mod protocol;

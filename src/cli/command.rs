@@ -1,0 +1,89 @@
+//! The commands, and who does them.
+
+use std::ffi::OsString;
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use super::broker::BrokerArgs;
+use super::exit::Exit;
+use super::options::ProduceArgs;
+use super::produce::RunArgs;
+use super::schema::SchemaArgs;
+use super::version::VersionArgs;
+use super::{broker, help, message, produce, schema, version};
+
+/// Load generator and benchmark for Apache RocketMQ.
+#[derive(Debug, Parser)]
+#[command(
+    name = "rmq-bench",
+    version,
+    after_help = help::SHORT,
+    after_long_help = help::long(),
+    args_conflicts_with_subcommands = true
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    produce: ProduceArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Sends messages and reports rates, latencies and failures (the verb may be left out)
+    #[command(after_help = help::SHORT, after_long_help = help::long())]
+    Produce(ProduceArgs),
+    /// Does the same from a profile: smoke, steady, saturate, or a file
+    #[command(after_help = help::SHORT, after_long_help = help::long())]
+    Run(RunArgs),
+    /// Runs an embedded cluster as a process of its own
+    #[command(hide = true)]
+    Broker(BrokerArgs),
+    /// Prints a JSON Schema
+    Schema(SchemaArgs),
+    /// Prints the version
+    Version(VersionArgs),
+}
+
+/// Parses the arguments, does what they say, and tells how it went.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
+    let matches = Cli::command().try_get_matches_from(arguments);
+    let cli = match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
+        Ok(cli) => cli,
+        Err(error) => return message::clap(&error),
+    };
+    match cli.command {
+        None => produce::produce(&cli.produce),
+        Some(Command::Produce(args)) => produce::produce(&args),
+        Some(Command::Run(args)) => produce::run(args),
+        Some(Command::Broker(args)) => broker::run(&args),
+        Some(Command::Schema(args)) => schema::run(&args),
+        Some(Command::Version(args)) => version::run(&args),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_commands_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_verb_may_be_left_out() {
+        for arguments in [
+            ["rmq-bench", "--rate", "50k"].as_slice(),
+            ["rmq-bench", "produce", "--rate", "50k"].as_slice(),
+        ] {
+            let cli = Cli::try_parse_from(arguments).expect("valid");
+            let args = match cli.command {
+                None => cli.produce,
+                Some(Command::Produce(args)) => args,
+                Some(other) => panic!("not produce: {other:?}"),
+            };
+            assert_eq!(args.given["rate"].texts, ["50k"]);
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! `--dry-run`: what would be sent, from the plan alone.
+
+use crate::cli::figure;
+use crate::config::value::DurationSetting;
+use crate::config::{RunPlan, Target};
+use crate::load::{Arrivals, LoadModel, SendMode, WhenLate};
+
+/// What the plan sends where, how fast and for how long; one topic per line.
+#[must_use]
+pub fn text(plan: &RunPlan) -> String {
+    let mut lines = vec![
+        ("target", target(plan)),
+        (
+            "topic",
+            format!("{}, group {}", plan.load.topic, plan.send.group),
+        ),
+        ("sends", messages(plan)),
+        ("until", bound(plan)),
+        ("rate", rate(plan)),
+        ("mode", mode(plan)),
+        ("answers", answers(plan)),
+        ("avoidance", avoidance(plan)),
+    ];
+    if !plan.load.warmup.is_zero() {
+        lines.insert(3, ("warm-up", warmup(plan)));
+    }
+    let report = &plan.report;
+    for output in &report.outputs {
+        lines.push(("writes", format!("{output} ({})", output.format)));
+    }
+    if let Some(intervals) = &report.intervals {
+        lines.push((
+            "writes",
+            format!("{} (one JSON line per second)", intervals.display()),
+        ));
+    }
+    for threshold in &report.fail_if {
+        lines.push(("fails if", threshold.to_string()));
+    }
+    lines
+        .into_iter()
+        .map(|(label, text)| format!("{label:<10} {text}\n"))
+        .collect()
+}
+
+fn target(plan: &RunPlan) -> String {
+    let embedded = match &plan.target {
+        Target::Cluster { namesrv } => return format!("the cluster at {}", namesrv.join(", ")),
+        Target::Embedded(embedded) => embedded,
+    };
+    let mut text = format!(
+        "an embedded cluster, {} broker(s) with {} queue(s) each",
+        embedded.brokers, embedded.queues
+    );
+    if !embedded.delay.is_zero() {
+        text += &format!(", answers after {}", DurationSetting(embedded.delay));
+    }
+    if let Some(stall) = embedded.stall {
+        let (length, every) = (DurationSetting(stall.length), DurationSetting(stall.every));
+        text += &format!(", stalls of {length} every {every}");
+    }
+    if let Some(capacity) = embedded.capacity_per_s {
+        text += &format!(", at most {}/s each", figure::whole(capacity));
+    }
+    text
+}
+
+fn messages(plan: &RunPlan) -> String {
+    let size = plan.load.body_bytes as u64;
+    match plan.planned_messages() {
+        Some(messages) => format!(
+            "{} messages of {}: {} of bodies",
+            figure::whole(messages),
+            figure::bytes(size),
+            figure::bytes(messages.saturating_mul(size)),
+        ),
+        None => format!(
+            "as many messages of {} as answers allow",
+            figure::bytes(size)
+        ),
+    }
+}
+
+fn warmup(plan: &RunPlan) -> String {
+    let warmup = DurationSetting(plan.load.warmup);
+    format!("{warmup} at the same rate before that, kept out of every figure")
+}
+
+fn bound(plan: &RunPlan) -> String {
+    let bound = plan.load.bound;
+    let count = bound.count.map(figure::whole);
+    match (bound.duration.map(DurationSetting), count) {
+        (Some(duration), Some(count)) => {
+            format!("{duration} or {count} messages, whichever comes first")
+        }
+        (Some(duration), None) => duration.to_string(),
+        (None, Some(count)) => format!("{count} messages, however long they take"),
+        (None, None) => "interrupted".to_owned(),
+    }
+}
+
+fn rate(plan: &RunPlan) -> String {
+    let LoadModel::Open(rate) = plan.load.model else {
+        return "max: a closed loop, its latency is service time".to_owned();
+    };
+    let arrivals = match plan.load.arrivals {
+        Arrivals::Constant => "evenly spaced",
+        Arrivals::Poisson => "Poisson arrivals",
+    };
+    let late = match plan.load.when_late {
+        WhenLate::CatchUp => "catches up",
+        WhenLate::Skip => "leaves out",
+        WhenLate::Abort => "stops",
+    };
+    let per_second = figure::rate(rate.per_second());
+    format!("{per_second}, an open loop, {arrivals}; when late, it {late}")
+}
+
+/// The limit of concurrency and, by Little's law, the answer time up to which it lets the rate be.
+fn mode(plan: &RunPlan) -> String {
+    let load = &plan.load;
+    let (limit, what) = match load.mode {
+        SendMode::Oneway => return "oneway: nothing answers".to_owned(),
+        SendMode::Sync => (load.callers, "callers"),
+        SendMode::Async => (load.in_flight, "in flight"),
+    };
+    let mut text = format!(
+        "{}, {} {what}",
+        load.mode.name(),
+        figure::whole(limit as u64)
+    );
+    if let LoadModel::Open(rate) = load.model {
+        #[allow(clippy::cast_precision_loss, reason = "display only")]
+        let longest_us = limit as f64 * 1e6 / rate.per_second();
+        let longest = figure::latency(longest_us);
+        text += &format!(": enough for this rate while answers take less than {longest}");
+    }
+    text
+}
+
+fn answers(plan: &RunPlan) -> String {
+    if plan.load.mode == SendMode::Oneway {
+        return "none".to_owned();
+    }
+    let send = &plan.send;
+    let timeout = DurationSetting(send.timeout);
+    let mut text = format!("within {timeout} over {} attempt(s)", send.retries + 1);
+    if let Some(attempt) = send.attempt_timeout {
+        text += &format!(", {} each", DurationSetting(attempt));
+    }
+    if let Some(deadline) = plan.load.deadline {
+        text += &format!(", {} from the planned time", DurationSetting(deadline));
+    }
+    text
+}
+
+fn avoidance(plan: &RunPlan) -> String {
+    if plan.client.fault.enabled {
+        "slow and failing brokers are avoided".to_owned()
+    } else {
+        "off".to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::sources::add_set;
+    use crate::config::{Sources, resolve};
+
+    fn text_of(options: &str) -> String {
+        let mut sources = Sources::default();
+        let set: Vec<String> = options.split_whitespace().map(ToOwned::to_owned).collect();
+        add_set(&mut sources.command_line, &set).expect(options);
+        text(&resolve(&sources).expect(options))
+    }
+
+    #[test]
+    fn an_open_loop_says_messages_bytes_and_littles_law() {
+        let text = text_of("rate=50k duration=10s size=1KiB");
+        for part in [
+            "an embedded cluster, 2 broker(s)",
+            "500,000 messages of 1.0 KiB: 488.3 MiB",
+            "50,000/s, an open loop",
+            "4,096 in flight: enough for this rate while answers take less than 81.9 ms",
+            "within 3s over 3 attempt(s)",
+        ] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+    }
+
+    #[test]
+    fn a_closed_loop_does_not_pretend_to_know() {
+        let text = text_of("namesrv=a:1 mode=oneway");
+        for part in [
+            "the cluster at a:1",
+            "as many messages",
+            "closed loop",
+            "nothing answers",
+        ] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        assert!(text_of("count=7 mode=sync").contains("7 messages of 1.0 KiB: 7.0 KiB"));
+    }
+}

@@ -1,0 +1,48 @@
+//! What stands under the options in the help.
+
+use super::exit::Exit;
+
+/// Under `-h`.
+pub const SHORT: &str = "\
+Every option is also a variable RMQ_BENCH_<OPTION> and a key of a profile.
+--help has details, examples and exit codes.";
+
+const EXAMPLES: &str = "\
+Examples:
+  rmq-bench
+      as fast as answers allow, against an embedded cluster
+  rmq-bench -n 127.0.0.1:9876 -r 50k -d 30s -s 1KiB
+      50,000 messages of 1 KiB per second for 30 s, latencies from the planned times
+  rmq-bench -n HOST:9876 -m sync -w 32 --count 1M -o result.json
+      a million sync sends by 32 callers; the result as text here and as JSON in a file
+  rmq-bench -r 20k --fail-if 'p99>20ms' --fail-if 'error_rate>0.1%' --strict
+      a gate for CI: exit code 10 when a figure misses, 12 when the generator was too slow to say
+  rmq-bench -r 20k --brokers 3 --broker-stall 200ms/2s --fault-avoidance off
+      what stalls of the brokers do to the response time
+  rmq-bench run steady --set rate=30k
+      a built-in profile (smoke, steady, saturate) or a file, with one value changed
+  rmq-bench -r 50k --print-config > my.toml && rmq-bench run my.toml";
+
+const CONFIGURATION: &str = "\
+Configuration:
+  Every option is also a variable RMQ_BENCH_<OPTION> (RMQ_BENCH_IN_FLIGHT=64) and a key of a profile
+  (in-flight = 64). The command line wins over the environment, that over the profile, that over
+  the default; --print-config shows the outcome and where each value came from.
+  Durations carry units (10s, 250us). 1k is 1000, 1KiB is 1024.
+  stdout carries the result; progress, notes and logs (RUST_LOG) go to stderr.";
+
+/// Under `--help`.
+#[must_use]
+pub fn long() -> String {
+    format!("{EXAMPLES}\n\n{CONFIGURATION}\n\n{}", exit_codes())
+}
+
+/// The table of exit codes.
+#[must_use]
+pub fn exit_codes() -> String {
+    let lines: Vec<String> = Exit::ALL
+        .iter()
+        .map(|exit| format!("  {:>3}  {}", exit.code(), exit.meaning()))
+        .collect();
+    format!("Exit codes:\n{}", lines.join("\n"))
+}

@@ -1,0 +1,99 @@
+//! Errors, hints and notes for people, on stderr.
+
+use std::fmt::Display;
+use std::io::Write;
+
+use anstyle::{AnsiColor, Style};
+
+use super::exit::Exit;
+use super::live;
+use crate::config::ConfigError;
+
+const ERROR: Style = AnsiColor::Red.on_default().bold();
+const HINT: Style = AnsiColor::Cyan.on_default().bold();
+const NOTE: Style = AnsiColor::Yellow.on_default().bold();
+
+fn line(style: Style, label: &str, text: &dyn Display) {
+    live::suspend(|| {
+        // Nobody is left to tell when stderr itself is gone.
+        let _ = writeln!(anstream::stderr(), "{style}{label}:{style:#} {text}");
+    });
+}
+
+/// Says what went wrong.
+pub fn error(text: &dyn Display) {
+    line(ERROR, "error", text);
+}
+
+/// Says what to do about it.
+pub fn hint(text: &dyn Display) {
+    line(HINT, "hint", text);
+}
+
+/// Says what should be known.
+pub fn note(text: &dyn Display) {
+    line(NOTE, "note", text);
+}
+
+/// A configuration that cannot be run.
+pub(crate) fn config(error_of_config: &ConfigError) -> Exit {
+    error(error_of_config);
+    hint(&error_of_config.hint());
+    Exit::Usage
+}
+
+/// What clap answers: help and version on stdout, everything else is wrong usage.
+pub(crate) fn clap(answer: &clap::Error) -> Exit {
+    if !answer.use_stderr() {
+        // Nobody is left to tell when the stream is gone.
+        let _ = answer.print();
+        return Exit::Success;
+    }
+    let (reason, hints) = split(&answer.render().to_string());
+    error(&reason);
+    for text in hints {
+        hint(&text);
+    }
+    Exit::Usage
+}
+
+/// clap's error as ours: what is wrong, and what to do; without the usage line, which names no
+/// more than the option that was meant.
+fn split(rendered: &str) -> (String, Vec<String>) {
+    let mut reason = Vec::new();
+    let mut hints = Vec::new();
+    let body = rendered.split("\nUsage:").next().unwrap_or(rendered);
+    for line in body.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        match line.strip_prefix("tip: ") {
+            Some(tip) => hints.push(tip.to_owned()),
+            None => reason.push(line.strip_prefix("error: ").unwrap_or(line)),
+        }
+    }
+    if hints.is_empty() {
+        hints.push("see rmq-bench --help".to_owned());
+    }
+    (reason.join(" "), hints)
+}
+
+/// Forbids colour for the rest of the process.
+pub(crate) fn no_color() {
+    anstream::ColorChoice::Never.write_global();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tips_become_hints() {
+        let rendered = "error: unexpected argument '--rat' found\n\n  tip: a similar argument \
+                        exists: '--rate'\n\nUsage: rmq-bench --rate <RATE>\n\nFor more \
+                        information, try '--help'.\n";
+        let (reason, hints) = split(rendered);
+        assert_eq!(reason, "unexpected argument '--rat' found");
+        assert_eq!(hints, ["a similar argument exists: '--rate'"]);
+        let (reason, hints) = split("error: needed:\n  <PROFILE>\n\nUsage: x\n");
+        assert_eq!(reason, "needed: <PROFILE>");
+        assert_eq!(hints, ["see rmq-bench --help"]);
+    }
+}

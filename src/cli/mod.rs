@@ -1,0 +1,29 @@
+//! The command line: what is asked for, and what the process answers.
+//!
+//! - [`command`]: the commands, parsing and dispatch; [`options`]: the options of `produce`
+//! - [`produce`]: `produce` and `run` up to the resolved plan; [`produce_run`]: the run itself
+//! - [`dry_run`], [`broker`], [`schema`], [`version`]: the smaller commands
+//! - [`live`]: the live view; [`log`], [`message`]: everything else on stderr; [`stdout`]: results
+//! - [`exit`]: exit codes; [`help`]: examples and the tables under the help
+//! - [`figure`]: numbers as people read them
+//!
+//! stdout carries the result and nothing else.
+
+pub mod broker;
+pub mod command;
+pub mod dry_run;
+pub mod exit;
+pub mod figure;
+pub mod help;
+pub mod live;
+pub mod log;
+pub mod message;
+pub mod options;
+pub mod produce;
+pub mod produce_run;
+pub mod schema;
+pub mod stdout;
+pub mod version;
+
+pub use command::main;
+pub use exit::Exit;

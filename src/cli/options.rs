@@ -1,0 +1,144 @@
+//! The options of `produce`, made from the one list of settings.
+
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
+
+use crate::config::setting::{Arity, Layer, RawValue};
+use crate::config::settings::SETTINGS;
+use crate::config::{Setting, Source};
+
+/// The options given, as text: `config` understands them together with all other sources.
+#[derive(Debug, Clone, Default)]
+pub struct ProduceArgs {
+    /// Values by key.
+    pub given: Layer,
+}
+
+impl Args for ProduceArgs {
+    fn augment_args(command: Command) -> Command {
+        SETTINGS
+            .iter()
+            .fold(command, |command, setting| command.arg(option(setting)))
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for ProduceArgs {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let mut args = Self::default();
+        args.update_from_arg_matches(matches)?;
+        Ok(args)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        for setting in SETTINGS {
+            if let Some(texts) = matches.get_many::<String>(setting.key) {
+                let raw = RawValue {
+                    texts: texts.cloned().collect(),
+                    source: Source::CommandLine,
+                };
+                self.given.insert(setting.key, raw);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn option(setting: &'static Setting) -> Arg {
+    let arg = Arg::new(setting.key)
+        .long(setting.key)
+        .help_heading(setting.heading.title())
+        .help(summary(setting))
+        .long_help(details(setting))
+        .allow_negative_numbers(true);
+    let arg = match setting.short {
+        Some(short) => arg.short(short),
+        None => arg,
+    };
+    match setting.arity {
+        Arity::One => arg.value_name(setting.value_name),
+        Arity::Many => arg.value_name(setting.value_name).action(ArgAction::Append),
+        // `--strict=false` takes back what a profile or the environment says.
+        Arity::Switch => arg
+            .num_args(0..=1)
+            .require_equals(true)
+            .hide_possible_values(true)
+            .default_missing_value("true")
+            .value_name("BOOL"),
+    }
+}
+
+fn summary(setting: &Setting) -> String {
+    let summary = setting.help.first().map_or("", |line| line.trim());
+    match (setting.default, setting.arity) {
+        (Some(default), Arity::One | Arity::Many) => format!("{summary} [default: {default}]"),
+        _ => summary.to_owned(),
+    }
+}
+
+fn details(setting: &Setting) -> String {
+    let mut paragraphs = vec![String::new()];
+    for line in setting.help.iter().skip(1).map(|line| line.trim()) {
+        match paragraphs.last_mut() {
+            Some(paragraph) if !line.is_empty() => {
+                if !paragraph.is_empty() {
+                    paragraph.push(' ');
+                }
+                paragraph.push_str(line);
+            }
+            _ => paragraphs.push(String::new()),
+        }
+    }
+    let mut text = summary(setting);
+    for paragraph in paragraphs.iter().filter(|text| !text.is_empty()) {
+        text.push('\n');
+        text.push_str(paragraph);
+    }
+    format!("{text} [env: {}]", setting.environment())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Debug, Parser)]
+    struct Probe {
+        #[command(flatten)]
+        produce: ProduceArgs,
+    }
+
+    fn given(options: &[&str]) -> Layer {
+        let args = ["probe"].iter().chain(options);
+        Probe::try_parse_from(args).expect("valid").produce.given
+    }
+
+    #[test]
+    fn options_become_texts_by_key() {
+        let layer = given(&[
+            "-r",
+            "50k",
+            "-o",
+            "a.json",
+            "--output",
+            "b.md",
+            "--strict",
+            "--quiet=false",
+            "-n",
+            "a:1",
+        ]);
+        assert_eq!(layer["rate"].texts, ["50k"]);
+        assert_eq!(layer["output"].texts, ["a.json", "b.md"]);
+        assert_eq!(layer["strict"].texts, ["true"]);
+        assert_eq!(layer["quiet"].texts, ["false"]);
+        assert_eq!(layer["namesrv"].texts, ["a:1"]);
+        assert_eq!(layer.len(), 5, "defaults are not the command line's");
+    }
+
+    #[test]
+    fn a_switch_takes_no_separate_value() {
+        assert!(Probe::try_parse_from(["probe", "--strict", "false"]).is_err());
+    }
+}

@@ -1,0 +1,102 @@
+//! `produce` and `run`: from the arguments to the resolved plan, and what is done with it.
+
+use clap::Args;
+
+use super::exit::Exit;
+use super::options::ProduceArgs;
+use super::{dry_run, log, message, produce_run, stdout};
+use crate::config::setting::Layer;
+use crate::config::sources::{add_set, environment};
+use crate::config::{ConfigError, Profile, Progress, RunPlan, Sources, print, resolve};
+
+/// Arguments of `run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// Built-in profile (smoke, steady, saturate) or path of a TOML file
+    profile: String,
+    /// Changes one value of the profile (repeatable)
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    #[command(flatten)]
+    options: ProduceArgs,
+}
+
+/// What to do with a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Action {
+    Run,
+    PrintConfig,
+    DryRun,
+}
+
+/// Does `produce`.
+pub(crate) fn produce(args: &ProduceArgs) -> Exit {
+    start(Ok(Sources {
+        profile: None,
+        environment: process_environment(),
+        command_line: args.given.clone(),
+    }))
+}
+
+/// Does `run`.
+pub(crate) fn run(args: RunArgs) -> Exit {
+    start(sources_of_run(args))
+}
+
+fn sources_of_run(args: RunArgs) -> Result<Sources, ConfigError> {
+    let mut command_line = args.options.given;
+    add_set(&mut command_line, &args.set)?;
+    Ok(Sources {
+        profile: Some(Profile::load(&args.profile)?),
+        environment: process_environment(),
+        command_line,
+    })
+}
+
+fn process_environment() -> Layer {
+    environment(|variable| {
+        let text = std::env::var_os(variable)?;
+        Some(text.to_string_lossy().into_owned())
+    })
+}
+
+fn start(sources: Result<Sources, ConfigError>) -> Exit {
+    let resolved = sources.and_then(|sources| {
+        let plan = resolve(&sources)?;
+        Ok((action(&sources)?, plan))
+    });
+    match resolved {
+        Ok((action, plan)) => act(action, plan),
+        Err(error) => message::config(&error),
+    }
+}
+
+fn action(sources: &Sources) -> Result<Action, ConfigError> {
+    let settings = crate::config::settings::Settings::read(&sources.merge())?;
+    Ok(if settings.print_config.value.0 {
+        Action::PrintConfig
+    } else if settings.dry_run.value.0 {
+        Action::DryRun
+    } else {
+        Action::Run
+    })
+}
+
+fn act(action: Action, plan: RunPlan) -> Exit {
+    if !plan.report.color {
+        message::no_color();
+    }
+    if plan.report.progress != Progress::Quiet {
+        for note in &plan.notes {
+            message::note(note);
+        }
+    }
+    match action {
+        Action::PrintConfig => stdout::write(&print::profile(&plan)),
+        Action::DryRun => stdout::write(&dry_run::text(&plan)),
+        Action::Run => {
+            log::init(plan.report.color);
+            produce_run::execute(plan)
+        }
+    }
+}

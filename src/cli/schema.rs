@@ -1,0 +1,29 @@
+//! `schema`: JSON Schemas of what is read and written.
+
+use clap::{Args, ValueEnum};
+
+use super::exit::Exit;
+use super::stdout;
+use crate::config::schema;
+
+/// Arguments of `schema`.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct SchemaArgs {
+    /// Schema of what
+    of: SchemaOf,
+}
+
+/// What there are schemas of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum SchemaOf {
+    /// A profile, after TOML has been read
+    Profile,
+}
+
+/// Does `schema`.
+pub(crate) fn run(args: &SchemaArgs) -> Exit {
+    let schema = match args.of {
+        SchemaOf::Profile => schema::profile(),
+    };
+    stdout::write(&format!("{schema:#}\n"))
+}

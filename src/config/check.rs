@@ -1,0 +1,284 @@
+//! What a run cannot be: values out of range, settings that contradict each other.
+
+use std::time::Duration;
+
+use super::error::ConfigError;
+use super::setting::{Given, Source};
+use super::settings::Settings;
+use super::value::{CountSetting, DurationSetting, RateSetting, SizeSetting};
+use crate::load::SendMode;
+
+/// Largest body a broker takes (C1.14).
+const MAX_BODY: u64 = 4 * 1024 * 1024;
+const MICROSECOND: Duration = Duration::from_micros(1);
+const MILLISECOND: Duration = Duration::from_millis(1);
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// Refuses what cannot be run.
+///
+/// # Errors
+/// [`ConfigError::Value`] or [`ConfigError::Contradiction`] for the first thing found.
+pub(crate) fn check(settings: &Settings) -> Result<(), ConfigError> {
+    counts(settings)?;
+    durations(settings)?;
+    size(&settings.size)?;
+    embedded_or_cluster(settings)?;
+    planned_times(settings)?;
+    shares_of_shards(settings)?;
+    something_is_sent(settings)?;
+    thresholds(settings)?;
+    files(settings)
+}
+
+fn refuse(key: &'static str, source: &Source, reason: String, hint: String) -> ConfigError {
+    ConfigError::Value {
+        key,
+        source_of_value: source.clone(),
+        reason,
+        hint,
+    }
+}
+
+fn count(
+    key: &'static str,
+    given: Option<&Given<CountSetting>>,
+    (least, most): (u64, u64),
+) -> Result<(), ConfigError> {
+    let Some(given) = given else {
+        return Ok(());
+    };
+    let CountSetting(value) = given.value;
+    if (least..=most).contains(&value) {
+        return Ok(());
+    }
+    let reason = format!("{value} is out of range");
+    let hint = format!("--{key} takes {least} to {most}");
+    Err(refuse(key, &given.source, reason, hint))
+}
+
+fn duration(
+    key: &'static str,
+    given: Option<&Given<DurationSetting>>,
+    (least, most): (Duration, Duration),
+) -> Result<(), ConfigError> {
+    let Some(given) = given else {
+        return Ok(());
+    };
+    if (least..=most).contains(&given.value.0) {
+        return Ok(());
+    }
+    let reason = format!("{} is out of range", given.value);
+    let (least, most) = (DurationSetting(least), DurationSetting(most));
+    let hint = format!("--{key} takes {least} to {most}");
+    Err(refuse(key, &given.source, reason, hint))
+}
+
+fn counts(settings: &Settings) -> Result<(), ConfigError> {
+    count("count", settings.count.as_ref(), (1, u64::MAX))?;
+    count("callers", Some(&settings.callers), (1, 100_000))?;
+    count("in-flight", Some(&settings.in_flight), (1, 1_000_000))?;
+    count("retries", Some(&settings.retries), (0, 100))?;
+    count("connections", Some(&settings.connections), (1, 64))?;
+    count("shards", settings.shards.as_ref(), (1, 256))?;
+    count("brokers", Some(&settings.brokers), (1, 64))?;
+    count("broker-queues", Some(&settings.broker_queues), (1, 1024))?;
+    let capacity = settings.broker_capacity.as_ref();
+    count("broker-capacity", capacity, (1, 1_000_000_000))
+}
+
+fn durations(settings: &Settings) -> Result<(), ConfigError> {
+    let zero = Duration::ZERO;
+    let week = HOUR * 24 * 7;
+    duration("duration", settings.duration.as_ref(), (MILLISECOND, week))?;
+    duration("warmup", settings.warmup.as_ref(), (zero, HOUR))?;
+    duration("drain", Some(&settings.drain), (zero, HOUR))?;
+    duration("timeout", Some(&settings.timeout), (MILLISECOND, HOUR))?;
+    let timeout = settings.timeout.value.0;
+    let attempt = settings.attempt_timeout.as_ref();
+    duration("attempt-timeout", attempt, (MILLISECOND, timeout))?;
+    duration("deadline", settings.deadline.as_ref(), (MILLISECOND, HOUR))?;
+    let tick = (50 * MICROSECOND, 100 * MILLISECOND);
+    duration("tick", settings.tick.as_ref(), tick)?;
+    let delay = Some(&settings.broker_delay);
+    duration("broker-delay", delay, (zero, Duration::from_secs(60)))
+}
+
+fn size(given: &Given<SizeSetting>) -> Result<(), ConfigError> {
+    let reason = match given.value.0 {
+        0 => "an empty body is refused by every broker".to_owned(),
+        1..=MAX_BODY => return Ok(()),
+        bytes => format!("{bytes} bytes are more than a broker takes"),
+    };
+    let hint = "--size takes 1 byte to 4MiB".to_owned();
+    Err(refuse("size", &given.source, reason, hint))
+}
+
+/// Settings of the embedded cluster that somebody set.
+fn embedded(settings: &Settings) -> [(&'static str, Option<&Source>); 5] {
+    fn explicit<T>(given: &Given<T>) -> Option<&Source> {
+        given.is_explicit().then_some(&given.source)
+    }
+    [
+        ("brokers", explicit(&settings.brokers)),
+        ("broker-queues", explicit(&settings.broker_queues)),
+        ("broker-delay", explicit(&settings.broker_delay)),
+        (
+            "broker-stall",
+            settings.broker_stall.as_ref().map(|given| &given.source),
+        ),
+        (
+            "broker-capacity",
+            settings.broker_capacity.as_ref().map(|given| &given.source),
+        ),
+    ]
+}
+
+fn embedded_or_cluster(settings: &Settings) -> Result<(), ConfigError> {
+    let Some(namesrv) = &settings.namesrv else {
+        return Ok(());
+    };
+    let first = embedded(settings)
+        .into_iter()
+        .find_map(|(key, source)| Some((key, source?)));
+    let Some((key, source)) = first else {
+        return Ok(());
+    };
+    Err(ConfigError::Contradiction {
+        key,
+        source_of_value: source.clone(),
+        other: "namesrv",
+        reason: "it shapes the embedded cluster, which is started only without name servers"
+            .to_owned(),
+        hint: format!(
+            "drop --{key} to use the cluster at {}, or drop --namesrv (set by {})",
+            namesrv.value, namesrv.source
+        ),
+    })
+}
+
+/// A closed loop has no planned times, so nothing can count from them.
+fn planned_times(settings: &Settings) -> Result<(), ConfigError> {
+    if settings.rate.value != RateSetting::Max {
+        return Ok(());
+    }
+    let when_late = &settings.when_late;
+    let arrivals = &settings.arrivals;
+    let explicit = [
+        ("when-late", when_late.is_explicit(), &when_late.source),
+        ("arrivals", arrivals.is_explicit(), &arrivals.source),
+    ];
+    let deadline = settings.deadline.as_ref();
+    let first = explicit
+        .into_iter()
+        .find_map(|(key, is_explicit, source)| is_explicit.then_some((key, source)))
+        .or_else(|| deadline.map(|given| ("deadline", &given.source)));
+    let Some((key, source)) = first else {
+        return Ok(());
+    };
+    Err(ConfigError::Contradiction {
+        key,
+        source_of_value: source.clone(),
+        other: "rate",
+        reason: "`max` is a closed loop, which has no planned times".to_owned(),
+        hint: format!("give a rate, as in --rate 50k, or drop --{key}"),
+    })
+}
+
+/// Every shard needs a caller, or room for a send, of its own.
+fn shares_of_shards(settings: &Settings) -> Result<(), ConfigError> {
+    let Some(shards) = &settings.shards else {
+        return Ok(());
+    };
+    let (other, room) = match settings.mode.value.0 {
+        SendMode::Sync => ("callers", settings.callers.value.0),
+        SendMode::Async => ("in-flight", settings.in_flight.value.0),
+        SendMode::Oneway => return Ok(()),
+    };
+    if shards.value.0 <= room {
+        return Ok(());
+    }
+    Err(ConfigError::Contradiction {
+        key: "shards",
+        source_of_value: shards.source.clone(),
+        other,
+        reason: format!("{} shards cannot share {room}", shards.value),
+        hint: format!(
+            "give at most {room} shards, or at least {} to --{other}",
+            shards.value
+        ),
+    })
+}
+
+fn something_is_sent(settings: &Settings) -> Result<(), ConfigError> {
+    let (RateSetting::Limited(rate), Some(duration)) = (settings.rate.value, &settings.duration)
+    else {
+        return Ok(());
+    };
+    // One message would be due at once; a rate that plans no second one is a mistake.
+    let planned = rate.rate().per_second() * duration.value.0.as_secs_f64();
+    if planned >= 1.0 {
+        return Ok(());
+    }
+    Err(ConfigError::Contradiction {
+        key: "rate",
+        source_of_value: settings.rate.source.clone(),
+        other: "duration",
+        reason: format!("{rate} for {} is less than one message", duration.value),
+        hint: "raise --rate or --duration".to_owned(),
+    })
+}
+
+fn thresholds(settings: &Settings) -> Result<(), ConfigError> {
+    let fail_if = &settings.fail_if;
+    for threshold in &fail_if.value {
+        let series = threshold.series();
+        let is_oneway = settings.mode.value.0 == SendMode::Oneway;
+        let is_closed = settings.rate.value == RateSetting::Max;
+        let (other, reason, hint) = match series {
+            Some("response" | "service") if is_oneway => (
+                "mode",
+                "oneway asks for no answer",
+                "use --mode async, or judge lateness. or queue.",
+            ),
+            Some("lateness") if is_closed => (
+                "rate",
+                "`max` is a closed loop, which has no planned times",
+                "give a rate, as in --rate 50k, or judge another figure",
+            ),
+            _ => continue,
+        };
+        return Err(ConfigError::Contradiction {
+            key: "fail-if",
+            source_of_value: fail_if.source.clone(),
+            other,
+            reason: format!("{reason}, so there is no {}", threshold.figure()),
+            hint: hint.to_owned(),
+        });
+    }
+    Ok(())
+}
+
+fn files(settings: &Settings) -> Result<(), ConfigError> {
+    let mut seen = Vec::new();
+    for file in &settings.output.value {
+        if seen.contains(&&file.path) {
+            return Err(refuse(
+                "output",
+                &settings.output.source,
+                format!("{file} is named twice"),
+                "give every result a file of its own".to_owned(),
+            ));
+        }
+        seen.push(&file.path);
+    }
+    match &settings.intervals {
+        Some(intervals) if seen.contains(&&intervals.value.0) => Err(ConfigError::Contradiction {
+            key: "intervals",
+            source_of_value: intervals.source.clone(),
+            other: "output",
+            reason: format!("both write {}", intervals.value),
+            hint: "give --intervals a file of its own".to_owned(),
+        }),
+        _ => Ok(()),
+    }
+}

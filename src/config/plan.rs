@@ -1,0 +1,143 @@
+//! A run that may be started: every setting understood, checked and handed to its owner's type.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::setting::{SettingValue, Source};
+use super::threshold::Threshold;
+use super::value::{OutputFile, OutputFormat};
+use crate::client::{ClientConfig, SendConfig};
+use crate::load::{LoadModel, LoadPlan};
+
+/// Everything about one run of `produce`; made by [`super::resolve::resolve`] only.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunPlan {
+    /// Which cluster.
+    pub target: Target,
+    /// Settings of the client; its `namesrv` is empty for an embedded cluster, whose addresses are
+    /// known once it runs.
+    pub client: ClientConfig,
+    /// Settings of the sends.
+    pub send: SendConfig,
+    /// What is sent when.
+    pub load: LoadPlan,
+    /// What comes out.
+    pub report: ReportPlan,
+    /// The profile of `run`.
+    pub profile: Option<String>,
+    /// Every setting in effect, in the order of the help.
+    pub resolved: Vec<ResolvedSetting>,
+    /// Settings without effect on this run, and why.
+    pub left_out: Vec<LeftOut>,
+    /// What the user should know before the run; one sentence each.
+    pub notes: Vec<String>,
+}
+
+/// The cluster of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// One in this process.
+    Embedded(EmbeddedSettings),
+    /// An existing one.
+    Cluster {
+        /// Name servers as `host:port`, at least one.
+        namesrv: Vec<String>,
+    },
+}
+
+/// Size and behaviour of an embedded cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EmbeddedSettings {
+    /// Brokers, at least 1.
+    pub brokers: usize,
+    /// Queues of a topic per broker, at least 1.
+    pub queues: u32,
+    /// Time every broker takes to answer.
+    pub delay: Duration,
+    /// Regular stalls of every broker.
+    pub stall: Option<Stall>,
+    /// Most messages per second one broker accepts.
+    pub capacity_per_s: Option<u64>,
+}
+
+/// Regular stalls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stall {
+    /// How long nothing is answered; above 0, below `every`.
+    pub length: Duration,
+    /// From the start of one stall to the start of the next.
+    pub every: Duration,
+}
+
+/// What comes out of a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReportPlan {
+    /// Result files.
+    pub outputs: Vec<OutputFile>,
+    /// What stdout gets.
+    pub format: OutputFormat,
+    /// File for one JSON line per second.
+    pub intervals: Option<PathBuf>,
+    /// Conditions that fail the run.
+    pub fail_if: Vec<Threshold>,
+    /// Whether an invalid verdict fails the run.
+    pub strict: bool,
+    /// Share of failed sends above which the run fails, 0 to 1.
+    pub max_error_rate: f64,
+    /// How much is said on stderr.
+    pub progress: Progress,
+    /// Whether colour may be used where the output is a terminal.
+    pub color: bool,
+}
+
+/// How much a run says on stderr while it goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// Notes and the live view.
+    Live,
+    /// Notes only.
+    Notes,
+    /// Errors only.
+    Quiet,
+}
+
+/// A setting in effect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResolvedSetting {
+    /// Its key.
+    pub key: &'static str,
+    /// Its value in canonical form.
+    pub value: SettingValue,
+    /// Who set it.
+    pub source: Source,
+}
+
+/// A setting without effect on the run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Its key.
+    pub key: &'static str,
+    /// Why it has no effect; empty when it has no value.
+    pub reason: &'static str,
+}
+
+impl RunPlan {
+    /// Messages the plan holds for the measured window; `None` in a closed loop without a count,
+    /// where the answers decide.
+    #[must_use]
+    pub fn planned_messages(&self) -> Option<u64> {
+        let by_time = match (self.load.model, self.load.bound.duration) {
+            (LoadModel::Open(rate), Some(duration)) => {
+                // The first one is due at once, so a started interval counts.
+                let due = (duration.as_nanos() * u128::from(rate.messages.get()))
+                    .div_ceil(u128::from(rate.period_ns.get()));
+                Some(u64::try_from(due).unwrap_or(u64::MAX))
+            }
+            _ => None,
+        };
+        match (by_time, self.load.bound.count) {
+            (Some(time), Some(count)) => Some(time.min(count)),
+            (time, count) => time.or(count),
+        }
+    }
+}

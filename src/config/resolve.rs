@@ -1,0 +1,208 @@
+//! From the sources to a run that may be started; the only place that validates.
+
+use std::time::Duration;
+
+use super::error::ConfigError;
+use super::plan::{
+    EmbeddedSettings, LeftOut, Progress, ReportPlan, ResolvedSetting, RunPlan, Stall, Target,
+};
+use super::setting::{Layer, RawValue, Source};
+use super::settings::{Settings, setting};
+use super::sources::Sources;
+use super::value::{CountSetting, DurationSetting, RateSetting};
+use super::{check, effect};
+use crate::client::{ClientConfig, FaultConfig, SendConfig, TransportConfig};
+use crate::load::{Bound, LoadModel, LoadPlan};
+
+/// Merges, understands and checks.
+///
+/// # Errors
+/// [`ConfigError`] naming the setting as option and as profile key, and the way out.
+pub fn resolve(sources: &Sources) -> Result<RunPlan, ConfigError> {
+    let mut values = sources.merge();
+    let given = Settings::read(&values)?;
+    check::check(&given)?;
+    let left_out = effect::left_out(&given);
+    let notes = notes(&given, &values, &left_out);
+    // What has no effect must not look as if it had one, in the plan or in the result.
+    for LeftOut { key, .. } in &left_out {
+        reset(&mut values, key);
+    }
+    let settings = Settings::read(&values)?;
+    let (resolved, left_out) = resolved(&settings, left_out);
+    Ok(RunPlan {
+        target: target(&settings),
+        client: client(&settings),
+        send: send(&settings),
+        load: load(&settings),
+        report: report(settings),
+        profile: sources.profile.as_ref().map(|profile| profile.name.clone()),
+        resolved,
+        left_out,
+        notes,
+    })
+}
+
+fn reset(values: &mut Layer, key: &'static str) {
+    // With a count alone, the defaults of these two do not count at all.
+    let default = setting(key)
+        .and_then(|setting| setting.default)
+        .filter(|_| !matches!(key, "duration" | "warmup"));
+    match default {
+        Some(text) => {
+            let raw = RawValue {
+                texts: vec![text.to_owned()],
+                source: Source::Default,
+            };
+            values.insert(key, raw);
+        }
+        None => {
+            values.remove(key);
+        }
+    }
+}
+
+fn notes(given: &Settings, values: &Layer, left_out: &[LeftOut]) -> Vec<String> {
+    let without_effect = left_out.iter().filter_map(|LeftOut { key, reason }| {
+        let source = &values.get(key)?.source;
+        (*source != Source::Default)
+            .then(|| format!("--{key} (set by {source}) has no effect: {reason}"))
+    });
+    let reversed = given
+        .fail_if
+        .value
+        .iter()
+        .filter(|threshold| threshold.is_reversed())
+        .map(|threshold| format!("--fail-if '{threshold}' fails a run for being good"));
+    without_effect.chain(reversed).collect()
+}
+
+fn resolved(
+    settings: &Settings,
+    mut left_out: Vec<LeftOut>,
+) -> (Vec<ResolvedSetting>, Vec<LeftOut>) {
+    let mut resolved = Vec::new();
+    for (key, written) in settings.written() {
+        if setting(key).is_none_or(super::setting::Setting::is_action)
+            || left_out.iter().any(|left| left.key == key)
+        {
+            continue;
+        }
+        match written {
+            Some((value, source)) => resolved.push(ResolvedSetting { key, value, source }),
+            None => left_out.push(LeftOut { key, reason: "" }),
+        }
+    }
+    (resolved, left_out)
+}
+
+fn target(settings: &Settings) -> Target {
+    if let Some(namesrv) = &settings.namesrv {
+        return Target::Cluster {
+            namesrv: namesrv.value.0.clone(),
+        };
+    }
+    let stall = settings.broker_stall.as_ref();
+    Target::Embedded(EmbeddedSettings {
+        brokers: whole(settings.brokers.value),
+        queues: whole_u32(settings.broker_queues.value),
+        delay: settings.broker_delay.value.0,
+        stall: stall.map(|given| Stall {
+            length: given.value.length,
+            every: given.value.every,
+        }),
+        capacity_per_s: settings.broker_capacity.as_ref().map(|given| given.value.0),
+    })
+}
+
+fn client(settings: &Settings) -> ClientConfig {
+    let namesrv = settings.namesrv.as_ref();
+    let table = &settings.fault_table.value;
+    ClientConfig {
+        namesrv: namesrv.map_or_else(Vec::new, |given| given.value.0.clone()),
+        transport: TransportConfig {
+            header: settings.header.value.0,
+            connections_per_broker: whole(settings.connections.value),
+            ..TransportConfig::default()
+        },
+        fault: FaultConfig {
+            enabled: settings.fault_avoidance.value.0,
+            generation: table.generation(),
+            table: table.classes(),
+        },
+        ..ClientConfig::default()
+    }
+}
+
+fn send(settings: &Settings) -> SendConfig {
+    SendConfig {
+        group: settings.group.value.0.clone(),
+        timeout: settings.timeout.value.0,
+        attempt_timeout: settings.attempt_timeout.as_ref().map(|given| given.value.0),
+        retries: whole_u32(settings.retries.value),
+        queue_order: settings.queue_order.value.0,
+        ..SendConfig::default()
+    }
+}
+
+fn load(settings: &Settings) -> LoadPlan {
+    let optional = |given: Option<&super::setting::Given<DurationSetting>>| -> Option<Duration> {
+        given.map(|given| given.value.0)
+    };
+    let tags = settings.tags.as_ref();
+    LoadPlan {
+        mode: settings.mode.value.0,
+        model: match settings.rate.value {
+            RateSetting::Max => LoadModel::Closed,
+            RateSetting::Limited(limited) => LoadModel::Open(limited.rate()),
+        },
+        arrivals: settings.arrivals.value.0,
+        seed: settings.seed.value.0,
+        bound: Bound {
+            duration: optional(settings.duration.as_ref()),
+            count: settings.count.as_ref().map(|given| given.value.0),
+        },
+        warmup: optional(settings.warmup.as_ref()).unwrap_or_default(),
+        drain: settings.drain.value.0,
+        topic: settings.topic.value.0.clone(),
+        body_bytes: usize::try_from(settings.size.value.0).unwrap_or(usize::MAX),
+        tags: tags.map_or_else(String::new, |given| given.value.0.clone()),
+        callers: whole(settings.callers.value),
+        in_flight: whole(settings.in_flight.value),
+        when_late: settings.when_late.value.0,
+        deadline: optional(settings.deadline.as_ref()),
+        shards: settings.shards.as_ref().map(|given| whole(given.value)),
+        tick: optional(settings.tick.as_ref()),
+    }
+}
+
+fn report(settings: Settings) -> ReportPlan {
+    ReportPlan {
+        outputs: settings.output.value,
+        format: settings.format.value,
+        intervals: settings.intervals.map(|given| given.value.0),
+        fail_if: settings.fail_if.value,
+        strict: settings.strict.value.0,
+        max_error_rate: settings.max_error_rate.value.fraction(),
+        progress: if settings.quiet.value.0 {
+            Progress::Quiet
+        } else if settings.no_progress.value.0 {
+            Progress::Notes
+        } else {
+            Progress::Live
+        },
+        color: !settings.no_color.value.0,
+    }
+}
+
+/// Ranges are checked before: the fallbacks are never taken on a 64-bit machine.
+fn whole(CountSetting(value): CountSetting) -> usize {
+    usize::try_from(value).unwrap_or(usize::MAX)
+}
+
+fn whole_u32(CountSetting(value): CountSetting) -> u32 {
+    u32::try_from(value).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,428 @@
+use super::*;
+use crate::client::{FaultGeneration, QueueOrder};
+use crate::config::print;
+use crate::config::profile::{BUILT_IN, Profile};
+use crate::config::sources::environment;
+use crate::config::value::OutputFormat;
+use crate::load::{Arrivals, SendMode, WhenLate};
+use crate::protocol::SerializeType;
+
+/// Sources with a command line of `key=value` texts separated by blanks.
+fn options(text: &str) -> Sources {
+    let mut sources = Sources::default();
+    let assignments: Vec<String> = text.split_whitespace().map(ToOwned::to_owned).collect();
+    crate::config::sources::add_set(&mut sources.command_line, &assignments).expect(text);
+    sources
+}
+
+fn plan(text: &str) -> RunPlan {
+    resolve(&options(text)).expect(text)
+}
+
+fn refused(text: &str) -> ConfigError {
+    resolve(&options(text)).expect_err(text)
+}
+
+#[test]
+fn without_anything_the_defaults_of_the_contract_hold() {
+    let plan = plan("");
+    let Target::Embedded(embedded) = &plan.target else {
+        panic!("no name server: embedded");
+    };
+    assert_eq!((embedded.brokers, embedded.queues), (2, 4));
+    assert_eq!(plan.load.topic, "BenchmarkTest");
+    assert_eq!(plan.load.mode, SendMode::Async);
+    assert_eq!(plan.load.model, LoadModel::Closed);
+    assert_eq!(plan.load.bound.duration, Some(Duration::from_secs(10)));
+    assert_eq!(plan.load.bound.count, None);
+    assert_eq!(plan.load.warmup, Duration::from_secs(2));
+    assert_eq!(plan.load.body_bytes, 1024);
+    assert_eq!((plan.load.callers, plan.load.in_flight), (64, 4096));
+    assert_eq!(plan.load.drain, Duration::from_secs(5));
+    assert_eq!(
+        plan.client,
+        ClientConfig::default(),
+        "the client's own defaults"
+    );
+    assert_eq!(
+        plan.send,
+        SendConfig::default(),
+        "the producer's own defaults"
+    );
+    assert!((plan.report.max_error_rate - 0.01).abs() < 1e-12);
+    assert_eq!(plan.report.progress, Progress::Live);
+    assert!(plan.notes.is_empty());
+}
+
+#[test]
+fn every_setting_reaches_its_owner() {
+    let plan = plan(
+        "namesrv=a:1;b:2 topic=T group=G mode=sync rate=3M/min duration=5s count=1k warmup=1s \
+         size=2k tags=TagA callers=8 timeout=2s attempt-timeout=500ms retries=1 deadline=1s \
+         fault-table=v4 queue-order=by-broker header=json connections=2 when-late=skip \
+         arrivals=poisson seed=7 shards=2 tick=1ms drain=2s output=a.json output=b.csv \
+         format=md intervals=i.ndjson fail-if=p99>20ms strict=true max-error-rate=0.5% \
+         no-color=true no-progress=true",
+    );
+    let Target::Cluster { namesrv } = &plan.target else {
+        panic!("a name server is given");
+    };
+    assert_eq!(namesrv, &["a:1", "b:2"]);
+    assert_eq!(&plan.client.namesrv, namesrv);
+    assert_eq!(plan.client.transport.header, SerializeType::Json);
+    assert_eq!(plan.client.transport.connections_per_broker, 2);
+    assert_eq!(plan.client.fault.generation, FaultGeneration::V4);
+    assert_eq!(plan.client.fault.table, FaultGeneration::V4.default_table());
+    assert_eq!(plan.send.group, "G");
+    assert_eq!(plan.send.timeout, Duration::from_secs(2));
+    assert_eq!(plan.send.attempt_timeout, Some(Duration::from_millis(500)));
+    assert_eq!(plan.send.retries, 1);
+    assert_eq!(plan.send.queue_order, QueueOrder::ByBroker);
+    let load = &plan.load;
+    assert_eq!((load.mode, load.topic.as_str()), (SendMode::Sync, "T"));
+    let LoadModel::Open(rate) = load.model else {
+        panic!("a rate is an open loop");
+    };
+    assert!((rate.per_second() - 50_000.0).abs() < 1e-9);
+    assert_eq!(load.bound.duration, Some(Duration::from_secs(5)));
+    assert_eq!(load.bound.count, Some(1000));
+    assert_eq!((load.body_bytes, load.tags.as_str()), (2000, "TagA"));
+    assert_eq!((load.callers, load.shards), (8, Some(2)));
+    assert_eq!(load.when_late, WhenLate::Skip);
+    assert_eq!((load.arrivals, load.seed), (Arrivals::Poisson, 7));
+    assert_eq!(load.deadline, Some(Duration::from_secs(1)));
+    assert_eq!(load.tick, Some(Duration::from_millis(1)));
+    let report = &plan.report;
+    assert_eq!(report.outputs.len(), 2);
+    assert_eq!(report.outputs[1].format, OutputFormat::Csv);
+    assert_eq!(report.format, OutputFormat::Markdown);
+    assert_eq!(report.fail_if[0].to_string(), "p99>20ms");
+    assert!(report.strict && !report.color);
+    assert_eq!(report.progress, Progress::Notes);
+    assert_eq!(plan.planned_messages(), Some(1000));
+}
+
+#[test]
+fn embedded_settings_reach_the_target() {
+    let plan = plan(
+        "brokers=3 broker-queues=8 broker-delay=2ms broker-stall=200ms/2s broker-capacity=20k",
+    );
+    let expected = EmbeddedSettings {
+        brokers: 3,
+        queues: 8,
+        delay: Duration::from_millis(2),
+        stall: Some(Stall {
+            length: Duration::from_millis(200),
+            every: Duration::from_secs(2),
+        }),
+        capacity_per_s: Some(20_000),
+    };
+    assert_eq!(plan.target, Target::Embedded(expected));
+}
+
+#[test]
+fn a_count_alone_sends_exactly_so_many() {
+    let alone = plan("count=1M").load;
+    assert_eq!((alone.bound.duration, alone.warmup), (None, Duration::ZERO));
+    assert_eq!(alone.bound.count, Some(1_000_000));
+    let both = plan("count=1M duration=10s warmup=2s").load;
+    assert_eq!(both.bound.duration, Some(Duration::from_secs(10)));
+    assert_eq!(both.warmup, Duration::from_secs(2));
+}
+
+#[test]
+fn precedence_is_command_line_environment_profile_default() {
+    let mut sources = options("rate=3k");
+    sources.environment = environment(|name| match name {
+        "RMQ_BENCH_RATE" => Some("2k".to_owned()),
+        "RMQ_BENCH_SIZE" => Some("2k".to_owned()),
+        _ => None,
+    });
+    let text = "rate = \"1k\"\nsize = \"1k\"\nretries = 1\n";
+    sources.profile = Some(Profile::parse("p.toml", text).expect("valid"));
+    let plan = resolve(&sources).expect("valid");
+    let resolved = |key: &str| {
+        let line = plan.resolved.iter().find(|line| line.key == key);
+        line.map(|line| line.source.to_string()).unwrap_or_default()
+    };
+    assert_eq!(resolved("rate"), "command line");
+    assert_eq!(resolved("size"), "environment RMQ_BENCH_SIZE");
+    assert_eq!(resolved("retries"), "profile p.toml, line 3");
+    assert_eq!(resolved("timeout"), "default");
+    assert_eq!(plan.load.body_bytes, 2000);
+    assert_eq!(plan.profile.as_deref(), Some("p.toml"));
+}
+
+#[test]
+fn every_refusal_names_option_key_and_way_out() {
+    for (text, key, reason, way_out) in [
+        ("rate=0", "rate", "sends nothing", "50k"),
+        ("rate=NaN", "rate", "not a number", "max"),
+        (
+            "duration=10",
+            "duration",
+            "did you mean 10s or 10ms?",
+            "10s",
+        ),
+        ("duration=0s", "duration", "out of range", "1ms to"),
+        ("count=0", "count", "out of range", "takes 1 to"),
+        ("warmup=2h", "warmup", "out of range", "1h"),
+        ("size=0", "size", "empty body", "4MiB"),
+        ("size=5MiB", "size", "more than a broker takes", "4MiB"),
+        ("callers=0", "callers", "out of range", "100000"),
+        ("callers=1M", "callers", "out of range", "100000"),
+        ("in-flight=0", "in-flight", "out of range", "1000000"),
+        ("in-flight=1G", "in-flight", "out of range", "1000000"),
+        ("timeout=0s", "timeout", "out of range", "1ms"),
+        (
+            "attempt-timeout=0s",
+            "attempt-timeout",
+            "out of range",
+            "1ms",
+        ),
+        (
+            "attempt-timeout=4s",
+            "attempt-timeout",
+            "out of range",
+            "to 3s",
+        ),
+        ("retries=1000", "retries", "out of range", "100"),
+        ("rate=1k deadline=0s", "deadline", "out of range", "1ms"),
+        (
+            "fault-avoidance=maybe",
+            "fault-avoidance",
+            "neither",
+            "on or off",
+        ),
+        ("fault-table=2s:1s,1s:1s", "fault-table", "must rise", "v5"),
+        ("shards=0", "shards", "out of range", "256"),
+        ("connections=0", "connections", "out of range", "64"),
+        ("tick=10us", "tick", "out of range", "50us to 100ms"),
+        ("tick=200ms", "tick", "out of range", "50us to 100ms"),
+        ("drain=2h", "drain", "out of range", "1h"),
+        ("brokers=0", "brokers", "out of range", "64"),
+        ("broker-queues=0", "broker-queues", "out of range", "1024"),
+        ("broker-delay=2m", "broker-delay", "out of range", "1m"),
+        ("broker-stall=2s/1s", "broker-stall", "shorter", "200ms/2s"),
+        (
+            "broker-capacity=0",
+            "broker-capacity",
+            "out of range",
+            "1 to",
+        ),
+        ("topic=SELF_TEST_TOPIC", "topic", "system topic", "1 to 127"),
+        ("topic=a.b", "topic", "'.'", "1 to 127"),
+        ("group=DEFAULT_PRODUCER", "group", "reserved", "1 to 120"),
+        ("namesrv=localhost", "namesrv", "add :9876", "host:port"),
+        ("mode=batch", "mode", "not available yet", "oneway"),
+        ("format=xml", "format", "unknown", "json"),
+        ("output=a.html", "output", "extension", ".json"),
+        ("output=a.json output=a.json", "output", "twice", "its own"),
+        ("fail-if=p99>20", "fail-if", "no unit", "p99>20ms"),
+        ("max-error-rate=1", "max-error-rate", "with %", "1%"),
+        ("strict=perhaps", "strict", "neither", "true or false"),
+        ("seed=-1", "seed", "negative", "whole number"),
+    ] {
+        let error = refused(text);
+        let message = error.to_string();
+        let named = format!("--{key} (profile key `{key}`)");
+        assert!(message.starts_with(&named), "{text}: {message}");
+        assert!(message.contains(reason), "{text}: {message}");
+        assert!(error.hint().contains(way_out), "{text}: {}", error.hint());
+    }
+}
+
+#[test]
+fn contradictions_name_both_settings_and_the_way_out() {
+    for (text, key, other, way_out) in [
+        (
+            "namesrv=a:1 brokers=2",
+            "brokers",
+            "namesrv",
+            "drop --brokers",
+        ),
+        (
+            "namesrv=a:1 broker-queues=4",
+            "broker-queues",
+            "namesrv",
+            "drop",
+        ),
+        (
+            "namesrv=a:1 broker-delay=1ms",
+            "broker-delay",
+            "namesrv",
+            "drop",
+        ),
+        (
+            "namesrv=a:1 broker-stall=1ms/1s",
+            "broker-stall",
+            "namesrv",
+            "drop",
+        ),
+        (
+            "namesrv=a:1 broker-capacity=1k",
+            "broker-capacity",
+            "namesrv",
+            "drop",
+        ),
+        ("rate=max when-late=skip", "when-late", "rate", "--rate 50k"),
+        ("deadline=1s", "deadline", "rate", "--rate 50k"),
+        ("arrivals=poisson", "arrivals", "rate", "drop --arrivals"),
+        (
+            "mode=sync shards=4 callers=2",
+            "shards",
+            "callers",
+            "at most 2",
+        ),
+        ("shards=4 in-flight=2", "shards", "in-flight", "at most 2"),
+        ("rate=1/h duration=1s", "rate", "duration", "raise"),
+        (
+            "mode=oneway fail-if=p99>1ms",
+            "fail-if",
+            "mode",
+            "--mode async",
+        ),
+        (
+            "mode=oneway fail-if=service.p99>1ms",
+            "fail-if",
+            "mode",
+            "queue.",
+        ),
+        ("fail-if=lateness.p99>1ms", "fail-if", "rate", "--rate 50k"),
+        (
+            "output=a.json intervals=a.json",
+            "intervals",
+            "output",
+            "its own",
+        ),
+    ] {
+        let error = refused(text);
+        let message = error.to_string();
+        for name in [key, other] {
+            let named = format!("--{name} (profile key `{name}`)");
+            assert!(message.contains(&named), "{text}: {message}");
+        }
+        assert!(message.contains("contradicts"), "{text}: {message}");
+        assert!(error.hint().contains(way_out), "{text}: {}", error.hint());
+    }
+}
+
+#[test]
+fn an_error_says_who_set_the_value() {
+    let sources = Sources {
+        profile: Some(Profile::parse("p.toml", "\nrate = 0").expect("TOML")),
+        ..Sources::default()
+    };
+    let message = resolve(&sources).expect_err("rate 0").to_string();
+    assert!(message.contains("profile p.toml, line 2"), "{message}");
+    let sources = Sources {
+        environment: environment(|name| (name == "RMQ_BENCH_RATE").then(|| "0".to_owned())),
+        ..Sources::default()
+    };
+    let message = resolve(&sources).expect_err("rate 0").to_string();
+    assert!(message.contains("environment RMQ_BENCH_RATE"), "{message}");
+}
+
+#[test]
+fn settings_without_effect_are_noted_and_left_out() {
+    for (text, key) in [
+        ("callers=8", "callers"),
+        ("mode=sync in-flight=8", "in-flight"),
+        ("mode=oneway retries=1", "retries"),
+        ("tick=1ms", "tick"),
+        ("fault-avoidance=off fault-table=v4", "fault-table"),
+    ] {
+        let plan = plan(text);
+        assert!(plan.notes[0].contains(&format!("--{key} ")), "{text}");
+        assert!(plan.notes[0].contains("no effect"), "{text}");
+        assert!(plan.left_out.iter().any(|left| left.key == key), "{text}");
+        assert!(plan.resolved.iter().all(|line| line.key != key), "{text}");
+    }
+    assert_eq!(
+        plan("mode=oneway retries=1").send.retries,
+        2,
+        "as if not given"
+    );
+    assert!(plan("fail-if=p99<1ms").notes[0].contains("for being good"));
+}
+
+#[test]
+fn planned_messages_follow_the_first_bound() {
+    for (text, planned) in [
+        ("rate=50k duration=10s", Some(500_000)),
+        ("rate=50k duration=10s count=100", Some(100)),
+        ("rate=0.5/s duration=3s", Some(2)),
+        ("rate=max duration=10s", None),
+        ("rate=max count=7", Some(7)),
+    ] {
+        assert_eq!(plan(text).planned_messages(), planned, "{text}");
+    }
+}
+
+/// All of a plan but where its values came from.
+fn essence(plan: RunPlan) -> impl PartialEq + std::fmt::Debug {
+    let values: Vec<_> = plan
+        .resolved
+        .into_iter()
+        .map(|line| (line.key, line.value))
+        .collect();
+    let of_run = (plan.target, plan.client, plan.send, plan.load, plan.report);
+    (of_run, values, plan.left_out)
+}
+
+#[test]
+fn the_printed_configuration_resolves_to_the_same_plan() {
+    for text in [
+        "",
+        "rate=50k",
+        "rate=1.5/s duration=1m30s arrivals=poisson when-late=abort deadline=250ms",
+        "count=1k mode=sync callers=3 tags=a\"b\\c",
+        "count=1k duration=3s warmup=0s",
+        "mode=oneway retries=1 rate=3M/min",
+        "namesrv=a:1,b:2 rate=max header=json",
+        "fault-avoidance=off quiet=true no-color=true",
+        "fault-table=550ms:2s,1.8s:5s output=a.json output=b.md fail-if=p99>20ms fail-if=max>1s",
+        "broker-stall=200ms/2s broker-delay=1500us broker-capacity=20k seed=18446744073709551615",
+    ] {
+        let first = plan(text);
+        let printed = print::profile(&first);
+        let sources = Sources {
+            profile: Some(Profile::parse("printed", &printed).expect(&printed)),
+            ..Sources::default()
+        };
+        let second = resolve(&sources).unwrap_or_else(|error| panic!("{error}\n{printed}"));
+        assert!(second.notes.is_empty(), "{:?}", second.notes);
+        assert_eq!(essence(first), essence(second), "{printed}");
+    }
+}
+
+#[test]
+fn the_printed_configuration_says_where_values_come_from() {
+    let mut sources = options("rate=50k dry-run=true");
+    sources.profile = Some(Profile::parse("p.toml", "size = 10").expect("valid"));
+    let printed = print::profile(&resolve(&sources).expect("valid"));
+    for (start, end) in [
+        ("rate = \"50000/s\"", "# command line"),
+        ("size = \"10B\"", "# profile p.toml, line 1"),
+        ("retries = 2", "# default"),
+        ("# callers has no effect: async", "in-flight"),
+        ("# namesrv is not set", ""),
+    ] {
+        let line = printed.lines().find(|line| line.starts_with(start));
+        let line = line.unwrap_or_else(|| panic!("no line {start}: {printed}"));
+        assert!(line.ends_with(end), "{line}");
+    }
+    assert!(!printed.contains("dry-run"), "actions are no configuration");
+}
+
+#[test]
+fn built_in_profiles_resolve_on_both_kinds_of_target() {
+    for (name, _) in BUILT_IN {
+        for text in ["", "namesrv=a:1", "mode=sync", "mode=oneway", "rate=max"] {
+            let mut sources = options(text);
+            sources.profile = Some(Profile::load(name).expect(name));
+            let plan = resolve(&sources).unwrap_or_else(|error| panic!("{name} {text}: {error}"));
+            assert_eq!(plan.profile.as_deref(), Some(name));
+        }
+    }
+}

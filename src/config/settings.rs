@@ -1,0 +1,241 @@
+//! The one list of settings: options of `produce`, keys of a profile, environment variables.
+//!
+//! Command line, help, profile reader, `--print-config` and the schema are all made from this
+//! list. To add a setting, add its entry here and use its field in `resolve`.
+
+use super::error::ConfigError;
+use super::setting::{Field, Given, Heading, Layer, Setting, SettingValue, Source};
+use super::threshold::Threshold;
+use super::value::{
+    ArrivalsSetting, CountSetting, DurationSetting, FaultTableSetting, FilePath, GroupName,
+    HeaderSetting, ModeSetting, NamesrvList, OnOff, OutputFile, OutputFormat, QueueOrderSetting,
+    RateSetting, ShareSetting, SizeSetting, StallSetting, Switch, Tags, TopicName, WhenLateSetting,
+};
+
+macro_rules! optional {
+    () => {
+        None
+    };
+    ($value:literal) => {
+        Some($value)
+    };
+}
+
+/// Entry: `Heading "key" / 's' "VALUE" field: Type = "default";` under its documentation, whose
+/// first line is the summary of `-h`. The type says what is allowed: `Given<T>` needs a default,
+/// `Option<Given<T>>` may be unset, `Given<Vec<T>>` may be repeated.
+macro_rules! settings {
+    ($(
+        $(#[doc = $doc:literal])+
+        $heading:ident $key:literal $(/ $short:literal)? $value_name:literal
+        $field:ident: $ty:ty $(= $default:literal)?;
+    )+) => {
+        /// Every setting as understood, not yet checked against the others.
+        #[derive(Debug, Clone)]
+        pub struct Settings {
+            $($(#[doc = $doc])+ pub $field: $ty,)+
+        }
+
+        /// Every setting, in the order of the help.
+        pub const SETTINGS: &[Setting] = &[$(Setting {
+            key: $key,
+            short: optional!($($short)?),
+            heading: Heading::$heading,
+            value_name: $value_name,
+            help: &[$($doc),+],
+            default: optional!($($default)?),
+            arity: <$ty as Field>::ARITY,
+            expected: <$ty as Field>::EXPECTED,
+        }),+];
+
+        impl Settings {
+            /// Understands merged raw values.
+            ///
+            /// # Errors
+            /// [`ConfigError::Value`] for the first text that is not of its setting's type.
+            pub fn read(values: &Layer) -> Result<Self, ConfigError> {
+                Ok(Self { $($field: Field::read(values, $key)?,)+ })
+            }
+
+            /// Every setting as written back, with its source; `None` where it has no value.
+            #[must_use]
+            pub fn written(&self) -> Vec<(&'static str, Option<(SettingValue, Source)>)> {
+                vec![$(($key, self.$field.written())),+]
+            }
+        }
+    };
+}
+
+settings! {
+    /// Name servers, separated by `;`; without any, an embedded cluster is started
+    ///
+    /// The variable NAMESRV_ADDR counts too, below RMQ_BENCH_NAMESRV.
+    Target "namesrv" / 'n' "HOST:PORT[;…]" namesrv: Option<Given<NamesrvList>>;
+    /// Topic to send to
+    Target "topic" / 't' "NAME" topic: Given<TopicName> = "BenchmarkTest";
+    /// Producer group
+    Target "group" / 'g' "NAME" group: Given<GroupName> = "rmq_bench_producer";
+
+    /// How messages are sent: sync, async or oneway
+    ///
+    /// sync: N callers, each with one send at a time; async: up to N sends in flight; oneway: no
+    /// answer is asked for.
+    Load "mode" / 'm' "MODE" mode: Given<ModeSetting> = "async";
+    /// Offered rate of the whole process: 50k, 3000/s, 3M/min, or max
+    ///
+    /// A rate is kept whatever the cluster does, and latencies count from the planned time (open
+    /// loop). `max` sends the next message as soon as there is room (closed loop); its latency is
+    /// service time.
+    Load "rate" / 'r' "RATE" rate: Given<RateSetting> = "max";
+    /// Length of the measured window; with --count, whichever comes first
+    ///
+    /// With --count alone there is no limit in time.
+    Load "duration" / 'd' "TIME" duration: Option<Given<DurationSetting>> = "10s";
+    /// Messages of the measured window
+    Load "count" "N" count: Option<Given<CountSetting>>;
+    /// Sent before the window at the same rate, kept out of every figure
+    ///
+    /// With --count alone there is none, so that exactly so many messages are sent.
+    Load "warmup" "TIME" warmup: Option<Given<DurationSetting>> = "2s";
+    /// Body bytes: 1KiB is 1024, 1k is 1000
+    Load "size" / 's' "SIZE" size: Given<SizeSetting> = "1KiB";
+    /// Tags of every message
+    Load "tags" "TEXT" tags: Option<Given<Tags>>;
+    /// Concurrent callers of sync, whole process
+    Load "callers" / 'w' "N" callers: Given<CountSetting> = "64";
+    /// Most async sends in flight, whole process
+    Load "in-flight" "N" in_flight: Given<CountSetting> = "4096";
+
+    /// Budget of one send over all its attempts
+    Sending "timeout" "TIME" timeout: Given<DurationSetting> = "3s";
+    /// Longest single attempt while another one is possible
+    ///
+    /// Without it, an attempt may use all that is left of --timeout.
+    Sending "attempt-timeout" "TIME" attempt_timeout: Option<Given<DurationSetting>>;
+    /// Further attempts after the first one (sync and async)
+    Sending "retries" "N" retries: Given<CountSetting> = "2";
+    /// Counted from the planned time, when an unanswered send has failed
+    Sending "deadline" "TIME" deadline: Option<Given<DurationSetting>>;
+    /// Avoid slow and failing brokers: on or off
+    ///
+    /// RocketMQ's own default is off.
+    Sending "fault-avoidance" "on|off" fault_avoidance: Given<OnOff> = "on";
+    /// Latency classes of the avoidance: v4, v5 or own ones
+    ///
+    /// Own classes are written latency:avoid, as in 550ms:2s,1800ms:5s.
+    Sending "fault-table" "TABLE" fault_table: Given<FaultTableSetting> = "v5";
+    /// Order in which queues are taken: interleaved or by-broker
+    ///
+    /// interleaved: queue 0 of all brokers, then queue 1, …; by-broker: as the Java client.
+    Sending "queue-order" "ORDER" queue_order: Given<QueueOrderSetting> = "interleaved";
+    /// Header form of requests: binary or json
+    Sending "header" "FORM" header: Given<HeaderSetting> = "binary";
+    /// Connections per broker and shard
+    Sending "connections" "N" connections: Given<CountSetting> = "1";
+
+    /// What a schedule does that fell behind: catch-up, skip or abort
+    ///
+    /// catch-up: send as soon as there is room, latency counts from the planned time; skip: leave
+    /// out what is late by more than a tick, as unsent; abort: stop the run.
+    Pacing "when-late" "POLICY" when_late: Given<WhenLateSetting> = "catch-up";
+    /// Intervals between planned times: constant or poisson
+    Pacing "arrivals" "KIND" arrivals: Given<ArrivalsSetting> = "constant";
+    /// Seed of everything random in the run
+    Pacing "seed" "N" seed: Given<CountSetting> = "1";
+    /// Sending threads; without it the run chooses and says how many
+    Pacing "shards" "N" shards: Option<Given<CountSetting>>;
+    /// Pacing tick, 50us to 100ms; without it the rate chooses
+    Pacing "tick" "TIME" tick: Option<Given<DurationSetting>>;
+    /// Longest wait for answers after the window
+    Pacing "drain" "TIME" drain: Given<DurationSetting> = "5s";
+
+    /// Brokers of the embedded cluster
+    Embedded "brokers" "N" brokers: Given<CountSetting> = "2";
+    /// Queues of the topic per embedded broker
+    Embedded "broker-queues" "N" broker_queues: Given<CountSetting> = "4";
+    /// Time every embedded broker takes to answer
+    Embedded "broker-delay" "TIME" broker_delay: Given<DurationSetting> = "0s";
+    /// Regular stalls, length/period: 200ms/2s is 200 ms of silence every 2 s
+    Embedded "broker-stall" "TIME/TIME" broker_stall: Option<Given<StallSetting>>;
+    /// Most messages per second one embedded broker accepts
+    Embedded "broker-capacity" "N" broker_capacity: Option<Given<CountSetting>>;
+
+    /// Write the result to FILE as well, format by extension (repeatable)
+    ///
+    /// Extensions: .json, .txt, .csv, .md.
+    Output "output" / 'o' "FILE" output: Given<Vec<OutputFile>>;
+    /// What stdout gets: text, json, csv or md
+    Output "format" "FORMAT" format: Given<OutputFormat> = "text";
+    /// Write one JSON line per second to FILE
+    Output "intervals" "FILE" intervals: Option<Given<FilePath>>;
+    /// Fail the run (exit code 10) when this holds, as in 'p99>20ms' (repeatable)
+    ///
+    /// Figures: p50 p90 p95 p99 p999 p9999 max mean of the response time, or of another one with
+    /// service., lateness. or queue. in front; error_rate, retry_rate, achieved (acked of
+    /// planned), acked_per_s. Comparators: > >= < <=. Limits carry units.
+    Output "fail-if" "CONDITION" fail_if: Given<Vec<Threshold>>;
+    /// An invalid verdict on the generator fails the run (exit code 12)
+    Output "strict" "" strict: Given<Switch> = "false";
+    /// Share of failed sends above which the run fails (exit code 4)
+    Output "max-error-rate" "SHARE" max_error_rate: Given<ShareSetting> = "1%";
+    /// No progress and no notes on stderr, only errors
+    Output "quiet" / 'q' "" quiet: Given<Switch> = "false";
+    /// No colour (NO_COLOR counts too)
+    Output "no-color" "" no_color: Given<Switch> = "false";
+    /// No live progress
+    Output "no-progress" "" no_progress: Given<Switch> = "false";
+    /// Print the resolved configuration as a profile, and stop
+    Output "print-config" "" print_config: Given<Switch> = "false";
+    /// Print what would be sent, and stop
+    Output "dry-run" "" dry_run: Given<Switch> = "false";
+}
+
+/// The setting of this key.
+#[must_use]
+pub fn setting(key: &str) -> Option<&'static Setting> {
+    SETTINGS.iter().find(|setting| setting.key == key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::setting::RawValue;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn keys_and_short_options_are_unique_and_kebab_case() {
+        let keys: BTreeSet<_> = SETTINGS.iter().map(|setting| setting.key).collect();
+        assert_eq!(keys.len(), SETTINGS.len());
+        let short: Vec<_> = SETTINGS
+            .iter()
+            .filter_map(|setting| setting.short)
+            .collect();
+        assert_eq!(short.iter().collect::<BTreeSet<_>>().len(), short.len());
+        for key in keys {
+            assert!(key.chars().all(|c| c.is_ascii_lowercase() || c == '-'));
+        }
+    }
+
+    #[test]
+    fn every_default_is_a_value_of_its_setting() {
+        let layer: Layer = SETTINGS
+            .iter()
+            .filter_map(|setting| {
+                let raw = RawValue {
+                    texts: vec![setting.default?.to_owned()],
+                    source: Source::Default,
+                };
+                Some((setting.key, raw))
+            })
+            .collect();
+        let settings = Settings::read(&layer).expect("defaults are complete");
+        assert_eq!(settings.written().len(), SETTINGS.len());
+    }
+
+    #[test]
+    fn environment_names_follow_the_keys() {
+        let in_flight = setting("in-flight").expect("a setting");
+        assert_eq!(in_flight.environment(), "RMQ_BENCH_IN_FLIGHT");
+        assert!(setting("in_flight").is_none());
+    }
+}

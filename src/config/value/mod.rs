@@ -1,0 +1,61 @@
+//! Values as people write them: one type per kind of value, each with the parser, the canonical
+//! text it is written back as, and the sentence that says what was expected.
+//!
+//! - [`number`]: `50k`, `1.5M`, `1_000_000`; the exact decimal under rates, counts and shares
+//! - [`rate`], [`count`], [`size`], [`duration`], [`share`]: numbers with a unit
+//! - [`choice`]: one of a few names; [`switch`]: on or off
+//! - [`name`]: topic, group, tags; [`namesrv`]: name server addresses; [`path`]: files
+//! - [`fault_table`], [`stall`]: the two compound ones
+//!
+//! Nothing in here knows options, keys or files: the caller adds where a value came from.
+
+pub mod choice;
+pub mod count;
+pub mod duration;
+pub mod fault_table;
+pub mod name;
+pub mod namesrv;
+pub mod number;
+pub mod path;
+pub mod rate;
+pub mod share;
+pub mod size;
+pub mod stall;
+pub mod switch;
+
+pub use choice::{
+    ArrivalsSetting, HeaderSetting, ModeSetting, OutputFormat, QueueOrderSetting, WhenLateSetting,
+};
+pub use count::CountSetting;
+pub use duration::DurationSetting;
+pub use fault_table::FaultTableSetting;
+pub use name::{GroupName, Tags, TopicName};
+pub use namesrv::NamesrvList;
+pub use path::{FilePath, OutputFile};
+pub use rate::RateSetting;
+pub use share::ShareSetting;
+pub use size::SizeSetting;
+pub use stall::StallSetting;
+pub use switch::{OnOff, Switch};
+
+use std::fmt;
+
+/// Why a text is not a value of its type; says what was read and, where it can, what was meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ValueError(String);
+
+impl ValueError {
+    /// An error with this sentence.
+    #[must_use]
+    pub fn new(sentence: impl Into<String>) -> Self {
+        Self(sentence.into())
+    }
+}
+
+impl fmt::Display for ValueError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for ValueError {}
