@@ -4,3 +4,4 @@ pub mod client;
 pub mod load;
 pub mod metrics;
 pub mod protocol;
+pub mod verdict;
