@@ -15,3 +15,4 @@ pub mod load;
 pub mod metrics;
 pub mod protocol;
 pub mod transport;
+pub mod verdict;

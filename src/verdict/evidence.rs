@@ -1,0 +1,150 @@
+//! What a judgement looks at.
+
+use crate::metrics::{Quantiles, Summary};
+
+/// What decided when a message went out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pacing {
+    /// A schedule, whatever the cluster did, looked at once per tick.
+    Open(Tick),
+    /// The answers: the next message went out as soon as there was room.
+    Closed,
+}
+
+/// How often the schedule was looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tick {
+    /// Once every so many nanoseconds.
+    Every(u64),
+    /// At each intended time.
+    PerMessage,
+}
+
+/// What limited the sends under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CapKind {
+    /// Sends in flight (`--in-flight`).
+    InFlight,
+    /// Concurrent callers (`--callers`).
+    Callers,
+}
+
+/// How the limit on sends under way made itself felt.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Cap {
+    /// What is limited.
+    pub kind: CapKind,
+    /// The limit, of the whole process.
+    pub limit: u64,
+    /// Share of the window's ticks, from 0 to 1, in which something was due and found no room.
+    pub blocked_share: f64,
+}
+
+/// CPU use of the generator's and the client's threads in the window, without an embedded cluster's.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct CpuUse {
+    /// Each generator thread.
+    pub threads: Vec<ThreadCpu>,
+    /// All of them together, as a share from 0 to 1 of the CPUs the process may use.
+    pub total_share: Option<f64>,
+}
+
+/// CPU use of one thread.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ThreadCpu {
+    /// Name of the thread.
+    pub name: String,
+    /// Share of one core, from 0 to 1.
+    pub share: f64,
+}
+
+/// How the window ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Ending {
+    /// As planned.
+    #[default]
+    Complete,
+    /// By a signal.
+    Interrupted,
+    /// By the run itself, as `--when-late abort` asks for.
+    Aborted,
+}
+
+/// What a thread that does nothing but read the clock saw of the machine.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct NoiseProbe {
+    /// Longest time between two readings in nanoseconds.
+    pub longest_gap_ns: u64,
+    /// Share of its time, from 0 to 1, lost in gaps of more than 100 µs.
+    pub stolen_share: f64,
+}
+
+/// Everything a verdict rests on. What was not measured is `None` and is not judged.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Evidence {
+    /// Open or closed loop.
+    pub pacing: Pacing,
+    /// Intended → first submitted.
+    pub lateness: Option<Quantiles>,
+    /// Median of the response times in nanoseconds; `None` in oneway mode.
+    pub response_p50_ns: Option<u64>,
+    /// Sends due per second.
+    pub planned_per_s: Option<f64>,
+    /// Sends begun per second.
+    pub sent_per_s: Option<f64>,
+    /// Sends acknowledged per second.
+    pub acked_per_s: Option<f64>,
+    /// Sends begun.
+    pub sent: u64,
+    /// Sends acknowledged.
+    pub acked: u64,
+    /// Sends that were due and never begun.
+    pub unsent: u64,
+    /// Sends that ended unanswered and may be stored, those of `drain_unanswered` included.
+    pub unknown: u64,
+    /// Sends still unanswered when the drain ended.
+    pub drain_unanswered: u64,
+    /// Times beyond the reach of the histograms.
+    pub clamped: u64,
+    /// Share of the sends that ended failed or unknown, from 0 to 1.
+    pub error_share: Option<f64>,
+    /// The limit on sends under way, where there is one.
+    pub cap: Option<Cap>,
+    /// Sends in flight at the end of the window above those at its beginning.
+    pub in_flight_growth: Option<u64>,
+    /// CPU use of the generator.
+    pub cpu: CpuUse,
+    /// How the window ended.
+    pub ending: Ending,
+    /// What the noise probe saw.
+    pub probe: Option<NoiseProbe>,
+}
+
+impl Evidence {
+    /// What the measured window itself shows; the caller adds what it observed beside it: cap, drain,
+    /// growth, CPU, ending and probe.
+    #[must_use]
+    pub fn of(summary: &Summary, pacing: Pacing) -> Self {
+        let counters = summary.counters();
+        Self {
+            pacing,
+            lateness: Quantiles::of(summary.lateness()),
+            response_p50_ns: Quantiles::of(summary.response()).map(|response| response.p50_ns),
+            planned_per_s: summary.planned_per_s(),
+            sent_per_s: summary.sent_per_s(),
+            acked_per_s: summary.acked_per_s(),
+            sent: counters.sent,
+            acked: counters.acked,
+            unsent: counters.unsent,
+            unknown: counters.unknown,
+            drain_unanswered: 0,
+            clamped: summary.clamped(),
+            error_share: summary.error_share(),
+            cap: None,
+            in_flight_growth: None,
+            cpu: CpuUse::default(),
+            ending: Ending::Complete,
+            probe: None,
+        }
+    }
+}

@@ -1,0 +1,314 @@
+use crate::metrics::Quantiles;
+use crate::verdict::{CpuUse, ThreadCpu};
+
+use super::*;
+
+const TICK: Tick = Tick::Every(1_000_000);
+
+fn lateness(p50_ns: u64, p99_ns: u64) -> Option<Quantiles> {
+    Some(Quantiles {
+        p50_ns,
+        p99_ns: Some(p99_ns),
+        max_ns: p99_ns * 2,
+    })
+}
+
+/// An open loop at 10,000/s that went as planned.
+fn fine() -> Evidence {
+    Evidence {
+        pacing: Pacing::Open(TICK),
+        lateness: lateness(500_000, 1_000_000),
+        response_p50_ns: Some(2_000_000),
+        planned_per_s: Some(10_000.0),
+        sent_per_s: Some(10_000.0),
+        acked_per_s: Some(10_000.0),
+        sent: 100_000,
+        acked: 100_000,
+        unsent: 0,
+        unknown: 0,
+        drain_unanswered: 0,
+        clamped: 0,
+        error_share: Some(0.0),
+        cap: Some(Cap {
+            kind: CapKind::InFlight,
+            limit: 4096,
+            blocked_share: 0.0,
+        }),
+        in_flight_growth: Some(100),
+        cpu: CpuUse {
+            threads: threads(0.3),
+            total_share: Some(0.2),
+        },
+        ending: Ending::Complete,
+        probe: Some(NoiseProbe {
+            longest_gap_ns: 100_000,
+            stolen_share: 0.01,
+        }),
+    }
+}
+
+fn threads(share: f64) -> Vec<ThreadCpu> {
+    let thread = |name: &str, share| ThreadCpu {
+        name: name.to_owned(),
+        share,
+    };
+    vec![thread("shard-0", share), thread("shard-1", 0.1)]
+}
+
+fn found(change: impl FnOnce(&mut Evidence)) -> Vec<(ReasonCode, Status)> {
+    let mut evidence = fine();
+    change(&mut evidence);
+    let verdict = judge(&evidence);
+    let worst = verdict.reasons.iter().map(|reason| reason.status).max();
+    assert_eq!(verdict.status, worst.unwrap_or(Status::Valid));
+    verdict
+        .reasons
+        .iter()
+        .map(|reason| (reason.code, reason.status))
+        .collect()
+}
+
+fn blocked(evidence: &mut Evidence, share: f64) {
+    evidence.cap = Some(Cap {
+        kind: CapKind::InFlight,
+        limit: 4096,
+        blocked_share: share,
+    });
+}
+
+const NONE: [(ReasonCode, Status); 0] = [];
+const LATE: [(ReasonCode, Status); 1] = [(ReasonCode::LateSchedule, Status::Invalid)];
+const MISSED: [(ReasonCode, Status); 1] = [(ReasonCode::RateMissed, Status::Invalid)];
+const CAPPED: [(ReasonCode, Status); 1] = [(ReasonCode::CapReached, Status::Degraded)];
+
+#[test]
+fn a_run_as_planned_is_valid() {
+    assert_eq!(
+        judge(&fine()),
+        Verdict {
+            status: Status::Valid,
+            reasons: Vec::new()
+        }
+    );
+}
+
+#[test]
+fn lateness_is_held_to_the_tick() {
+    assert_eq!(found(|e| e.lateness = lateness(600_000, 1_500_000)), NONE);
+    assert_eq!(found(|e| e.lateness = lateness(600_000, 1_500_001)), LATE);
+    assert_eq!(found(|e| e.lateness = lateness(600_001, 1_500_000)), LATE);
+}
+
+#[test]
+fn lateness_that_a_slow_response_hides_is_forgiven() {
+    assert_eq!(
+        found(|e| (e.lateness, e.response_p50_ns) = (lateness(0, 3_000_000), Some(30_000_000))),
+        NONE
+    );
+    assert_eq!(
+        found(|e| (e.lateness, e.response_p50_ns) = (lateness(0, 3_000_001), Some(30_000_000))),
+        LATE
+    );
+}
+
+#[test]
+fn a_schedule_without_a_tick_is_held_to_a_quarter_millisecond() {
+    let per_message = |p50, p99| {
+        found(|e| (e.pacing, e.lateness) = (Pacing::Open(Tick::PerMessage), lateness(p50, p99)))
+    };
+    assert_eq!(per_message(150_000, 375_000), NONE);
+    assert_eq!(per_message(150_001, 375_000), LATE);
+    assert_eq!(per_message(150_000, 375_001), LATE);
+}
+
+#[test]
+fn lateness_by_the_cap_is_the_clusters() {
+    let late = |p50, p99, share| {
+        found(|e| {
+            e.lateness = lateness(p50, p99);
+            blocked(e, share);
+        })
+    };
+    assert_eq!(late(0, 9_000_000, 0.01), CAPPED);
+    assert_eq!(late(0, 9_000_000, 0.009), LATE);
+    assert_eq!(late(5_000_000, 9_000_000, 0.25), CAPPED);
+    assert_eq!(late(5_000_000, 9_000_000, 0.24), LATE);
+    assert_eq!(late(0, 1_000_000, 0.5), NONE);
+}
+
+#[test]
+fn a_rate_may_be_off_by_a_thousandth() {
+    assert_eq!(found(|e| e.sent_per_s = Some(9_990.1)), NONE);
+    assert_eq!(found(|e| e.sent_per_s = Some(9_989.0)), MISSED);
+    assert_eq!(found(|e| e.sent_per_s = Some(10_011.0)), MISSED);
+}
+
+#[test]
+fn a_rate_missed_by_the_cap_is_the_clusters() {
+    let missed = |sent, share| {
+        found(|e| {
+            e.sent_per_s = Some(sent);
+            blocked(e, share);
+        })
+    };
+    assert_eq!(missed(6_000.0, 0.4), CAPPED);
+    assert_eq!(missed(6_000.0, 0.39), MISSED);
+}
+
+#[test]
+fn the_cap_names_its_option_and_its_numbers() {
+    let mut evidence = fine();
+    evidence.lateness = lateness(900_000_000, 1_900_000_000);
+    evidence.acked_per_s = Some(6_100.0);
+    evidence.cap = Some(Cap {
+        kind: CapKind::Callers,
+        limit: 64,
+        blocked_share: 0.9,
+    });
+    let detail = &judge(&evidence).reasons[0].detail;
+    for part in [
+        "10,000/s",
+        "6,100/s",
+        "64 callers",
+        "90.0 %",
+        "Raise --callers",
+    ] {
+        assert!(detail.contains(part), "{part}: {detail}");
+    }
+}
+
+#[test]
+fn a_closed_loop_has_no_schedule_to_miss() {
+    let closed = found(|e| {
+        e.pacing = Pacing::Closed;
+        e.lateness = lateness(1_000_000_000, 2_000_000_000);
+        e.sent_per_s = Some(1.0);
+        e.in_flight_growth = Some(50_000);
+        blocked(e, 1.0);
+    });
+    assert_eq!(closed, NONE);
+}
+
+#[test]
+fn a_busy_thread_is_a_caution() {
+    assert_eq!(found(|e| e.cpu.threads = threads(0.79)), NONE);
+    let busy = [(ReasonCode::GeneratorCpu, Status::Degraded)];
+    assert_eq!(found(|e| e.cpu.threads = threads(0.8)), busy);
+}
+
+#[test]
+fn a_busy_machine_spoils_a_schedule_but_only_limits_a_closed_loop() {
+    assert_eq!(found(|e| e.cpu.total_share = Some(0.8)), NONE);
+    let open = [(ReasonCode::GeneratorCpu, Status::Invalid)];
+    assert_eq!(found(|e| e.cpu.total_share = Some(0.81)), open);
+    let closed = [(ReasonCode::GeneratorCpu, Status::Degraded)];
+    assert_eq!(
+        found(|e| (e.pacing, e.cpu.total_share) = (Pacing::Closed, Some(0.81))),
+        closed
+    );
+}
+
+#[test]
+fn percentiles_need_samples() {
+    assert_eq!(found(|e| e.acked = 1_000), NONE);
+    assert_eq!(
+        found(|e| e.acked = 999),
+        [(ReasonCode::TooFewSamples, Status::Degraded)]
+    );
+    assert_eq!(
+        found(|e| e.acked = 0),
+        [(ReasonCode::TooFewSamples, Status::Invalid)]
+    );
+}
+
+#[test]
+fn growing_in_flight_is_unstable() {
+    assert_eq!(found(|e| e.in_flight_growth = Some(1_000)), NONE);
+    let unstable = [(ReasonCode::Unstable, Status::Degraded)];
+    assert_eq!(found(|e| e.in_flight_growth = Some(1_001)), unstable);
+    assert_eq!(
+        found(|e| (e.sent, e.acked, e.in_flight_growth) = (0, 1_000, Some(0))),
+        NONE
+    );
+}
+
+#[test]
+fn what_is_missing_from_the_figures_is_said() {
+    let degraded = |code| [(code, Status::Degraded)];
+    assert_eq!(found(|e| e.error_share = Some(0.01)), NONE);
+    assert_eq!(
+        found(|e| e.error_share = Some(0.011)),
+        degraded(ReasonCode::FailedSends)
+    );
+    assert_eq!(
+        found(|e| e.unknown = 1),
+        degraded(ReasonCode::UnknownResults)
+    );
+    let drained = found(|e| (e.unknown, e.drain_unanswered) = (2, 2));
+    assert_eq!(drained, degraded(ReasonCode::DrainUnanswered));
+    assert_eq!(
+        found(|e| e.clamped = 1),
+        degraded(ReasonCode::ClampedValues)
+    );
+}
+
+#[test]
+fn a_machine_that_stalls_is_named() {
+    let probe = |stolen_share| {
+        Some(NoiseProbe {
+            longest_gap_ns: 9_000_000,
+            stolen_share,
+        })
+    };
+    assert_eq!(found(|e| e.probe = probe(0.05)), NONE);
+    assert_eq!(
+        found(|e| e.probe = probe(0.06)),
+        [(ReasonCode::HostStalls, Status::Degraded)]
+    );
+    let mut evidence = fine();
+    (evidence.lateness, evidence.probe) = (lateness(0, 8_000_000), probe(0.02));
+    assert!(
+        judge(&evidence).reasons[0]
+            .detail
+            .contains("for up to 9.00 ms")
+    );
+}
+
+#[test]
+fn an_early_end_is_said() {
+    assert_eq!(
+        found(|e| e.ending = Ending::Interrupted),
+        [(ReasonCode::Interrupted, Status::Degraded)]
+    );
+    assert_eq!(
+        found(|e| e.ending = Ending::Aborted),
+        [(ReasonCode::Aborted, Status::Invalid)]
+    );
+}
+
+#[test]
+fn the_worst_comes_first() {
+    let found = found(|e| {
+        e.unknown = 3;
+        e.sent_per_s = Some(9_000.0);
+    });
+    assert_eq!(
+        found,
+        [MISSED[0], (ReasonCode::UnknownResults, Status::Degraded)]
+    );
+}
+
+#[test]
+fn codes_are_written_as_they_are_named() {
+    let verdict = judge(&Evidence {
+        unknown: 1,
+        sent_per_s: Some(1.0),
+        ..fine()
+    });
+    for reason in verdict.reasons {
+        assert_eq!(
+            serde_json::to_value(reason.code).unwrap(),
+            reason.code.name()
+        );
+    }
+}

@@ -1,0 +1,41 @@
+//! Whether the figures of a run are what they claim to be: a pure judgement of the generator, never of
+//! the cluster.
+//!
+//! [`judge`] takes the [`Evidence`] a run collected and gives a [`Verdict`]. **Invalid** means that the
+//! generator did not do what was asked, so the latency figures are not those of the load they name.
+//! **Degraded** means that the figures hold with the stated caution. A slow or failing cluster alone
+//! makes no run invalid: that is what one wants to see. Open loop and closed loop differ: only a
+//! schedule can be missed, while in a closed loop a generator at its limit still measures something,
+//! namely itself.
+//!
+//! | reason | open loop | closed loop | when |
+//! |---|---|---|---|
+//! | `late_schedule` | invalid | – | lateness p99 > max(1.5 ticks, 10 % of the response median), or its median > 0.6 ticks, and the cap does not explain it |
+//! | `rate_missed` | invalid | – | begun per second off the planned by more than 0.1 %, and the cap does not explain it |
+//! | `generator_cpu` | invalid by the total, degraded by a thread | degraded | a generator thread at ≥ 80 % of a core, or all above 80 % of the CPUs allowed |
+//! | `aborted` | invalid | invalid | the run stopped itself |
+//! | `too_few_samples` | invalid at 0, degraded below 1,000 | the same | sends acknowledged |
+//! | `cap_reached` | degraded | – | late or short because callers or in-flight places ran out: the cluster did not carry the rate with this many |
+//! | `unstable` | degraded | – | sends in flight grew by more than 1 % of what was sent |
+//! | `failed_sends` | degraded | degraded | more than 1 % of the sends failed or stayed unknown |
+//! | `unknown_results` | degraded | degraded | any send whose message may or may not be stored |
+//! | `drain_unanswered` | degraded | degraded | any send still unanswered when the drain ended |
+//! | `clamped_values` | degraded | degraded | any time beyond the 120 s the histograms reach |
+//! | `host_stalls` | degraded | degraded | the noise probe lost more than 5 % of its time |
+//! | `interrupted` | degraded | degraded | the window was cut short from outside |
+//!
+//! A tick of "per message" is judged as 250 µs. The cap explains a late 99th percentile when it was
+//! reached in at least 1 % of the ticks, a late median from 25 % on, and a missed rate when its share
+//! of the ticks is at least the share of sends that is missing.
+//!
+//! - [`evidence`]: what is looked at
+//! - [`reason`]: what can be found, and the verdict
+//! - [`judge`](mod@judge): the limits
+
+pub mod evidence;
+pub mod judge;
+pub mod reason;
+
+pub use evidence::{Cap, CapKind, CpuUse, Ending, Evidence, NoiseProbe, Pacing, ThreadCpu, Tick};
+pub use judge::judge;
+pub use reason::{Reason, ReasonCode, Status, Verdict};

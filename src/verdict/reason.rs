@@ -1,0 +1,128 @@
+//! What can be wrong with a run, and the verdict made of it.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// How far the figures of a run can be trusted, best first.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// The generator did what was asked.
+    Valid,
+    /// The figures hold with the stated caution.
+    Degraded,
+    /// The generator did not do what was asked: the figures are not those of the load they name.
+    Invalid,
+}
+
+impl Status {
+    /// The status as the report shows it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Valid => "VALID",
+            Self::Degraded => "DEGRADED",
+            Self::Invalid => "INVALID",
+        }
+    }
+}
+
+/// Why a run is not simply valid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ReasonCode {
+    /// Invalid: sends were begun later than planned by the generator's own doing. Value and limit are
+    /// lateness in nanoseconds.
+    LateSchedule,
+    /// Invalid: sends begun per second differ from those planned. Value and limit are the difference
+    /// as a share of the planned rate.
+    RateMissed,
+    /// Generator threads had no CPU to spare. Value and limit are a share of one core for a thread, or
+    /// of the CPUs allowed for all; invalid in an open loop when it is all, else degraded.
+    GeneratorCpu,
+    /// Invalid: the run stopped itself before its end.
+    Aborted,
+    /// Too few acknowledged sends for percentiles. Value and limit are sends; invalid when there are
+    /// none, else degraded.
+    TooFewSamples,
+    /// Degraded: the cluster did not carry the rate with this many callers or sends in flight, so that
+    /// sends waited in the generator. Value and limit are shares of the pacing ticks.
+    CapReached,
+    /// Degraded: sends in flight kept growing, so the latency depends on how long one looks. Value and
+    /// limit are shares of the sends begun.
+    Unstable,
+    /// Degraded: many sends failed, and the response figures leave them out. Value and limit are shares
+    /// of the sends that ended.
+    FailedSends,
+    /// Degraded: messages that may or may not be stored. Value and limit are sends.
+    UnknownResults,
+    /// Degraded: sends still unanswered when the drain ended. Value and limit are sends.
+    DrainUnanswered,
+    /// Degraded: times longer than the histograms reach. Value and limit are numbers of values.
+    ClampedValues,
+    /// Degraded: the machine stopped this process. Value and limit are shares of the noise probe's time.
+    HostStalls,
+    /// Degraded: the measured window was cut short.
+    Interrupted,
+}
+
+impl ReasonCode {
+    /// The code as results carry it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::LateSchedule => "late_schedule",
+            Self::RateMissed => "rate_missed",
+            Self::GeneratorCpu => "generator_cpu",
+            Self::Aborted => "aborted",
+            Self::TooFewSamples => "too_few_samples",
+            Self::CapReached => "cap_reached",
+            Self::Unstable => "unstable",
+            Self::FailedSends => "failed_sends",
+            Self::UnknownResults => "unknown_results",
+            Self::DrainUnanswered => "drain_unanswered",
+            Self::ClampedValues => "clamped_values",
+            Self::HostStalls => "host_stalls",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
+/// One finding.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Reason {
+    /// What was found.
+    pub code: ReasonCode,
+    /// What it makes of the run.
+    pub status: Status,
+    /// The finding with its numbers, and what to do about it.
+    pub detail: String,
+    /// What was measured, in the unit its code says; absent for what is not a number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<f64>,
+    /// The limit it passed, in the same unit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<f64>,
+}
+
+/// The judgement of one run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Verdict {
+    /// The worst status of all reasons; valid without any.
+    pub status: Status,
+    /// What was found, the worst first; empty for a valid run.
+    pub reasons: Vec<Reason>,
+}
+
+impl Verdict {
+    /// The verdict of these findings.
+    #[must_use]
+    pub fn of(mut reasons: Vec<Reason>) -> Self {
+        reasons.sort_by_key(|reason| std::cmp::Reverse(reason.status));
+        let status = reasons.first().map_or(Status::Valid, |worst| worst.status);
+        Self { status, reasons }
+    }
+}
