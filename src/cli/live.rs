@@ -206,10 +206,10 @@ impl Block {
         };
         Self {
             color,
-            progress: line("{prefix:<10} [{bar:40}] {msg}"),
-            rates: line("{msg}"),
-            latencies: line("{msg}"),
-            brokers: line("{msg}"),
+            progress: line("{prefix:<10} [{bar:40}] {wide_msg}"),
+            rates: line("{wide_msg}"),
+            latencies: line("{wide_msg}"),
+            brokers: line("{wide_msg}"),
         }
     }
 

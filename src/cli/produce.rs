@@ -6,7 +6,7 @@ use super::exit::Exit;
 use super::options::ProduceArgs;
 use super::{dry_run, log, message, produce_run, stdout};
 use crate::config::setting::Layer;
-use crate::config::sources::{add_set, environment};
+use crate::config::sources::{add_set, environment, mistyped_variables};
 use crate::config::{ConfigError, Profile, Progress, RunPlan, Sources, print, resolve};
 
 /// Arguments of `run`.
@@ -87,7 +87,8 @@ fn act(action: Action, plan: RunPlan) -> Exit {
         message::no_color();
     }
     if plan.report.progress != Progress::Quiet {
-        for note in &plan.notes {
+        let variables = std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned());
+        for note in mistyped_variables(variables).iter().chain(&plan.notes) {
             message::note(note);
         }
     }

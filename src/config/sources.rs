@@ -4,6 +4,7 @@ use super::error::ConfigError;
 use super::profile::{Profile, unknown_key};
 use super::setting::{Arity, Layer, RawValue, Source};
 use super::settings::{SETTINGS, setting};
+use super::suggest;
 
 /// Variable RocketMQ's own clients read; weaker than `RMQ_BENCH_NAMESRV`.
 const NAMESRV_ADDR: &str = "NAMESRV_ADDR";
@@ -74,6 +75,23 @@ pub fn environment(lookup: impl Fn(&str) -> Option<String>) -> Layer {
         });
     }
     layer
+}
+
+/// One sentence for each variable that looks like a mistyped setting. Others with our prefix are
+/// left alone: scripts around the tool have their own.
+#[must_use]
+pub fn mistyped_variables(names: impl IntoIterator<Item = String>) -> Vec<String> {
+    let known: Vec<String> = SETTINGS.iter().map(super::Setting::environment).collect();
+    let mistyped = names.into_iter().filter_map(|name| {
+        let key = name.strip_prefix("RMQ_BENCH_")?;
+        if known.contains(&name) {
+            return None;
+        }
+        let near = suggest::nearest(key, SETTINGS.iter().map(|setting| setting.key))?;
+        let near = setting(near)?.environment();
+        Some(format!("{name} sets nothing: did you mean {near}?"))
+    });
+    mistyped.collect()
 }
 
 /// Adds the `KEY=VALUE` texts of `--set` to the options given.
@@ -147,6 +165,21 @@ mod tests {
 
         let own = environment(|name| name.contains("NAMESRV").then(|| name.to_owned()));
         assert_eq!(own["namesrv"].texts, ["RMQ_BENCH_NAMESRV"]);
+    }
+
+    #[test]
+    fn mistyped_variables_are_found_and_foreign_ones_left_alone() {
+        let names = [
+            "RMQ_BENCH_RTAE",
+            "RMQ_BENCH_RATE",
+            "RMQ_BENCH_SUITE_FOLDER",
+            "RATE",
+        ];
+        let sentences = mistyped_variables(names.map(ToOwned::to_owned));
+        assert_eq!(
+            sentences,
+            ["RMQ_BENCH_RTAE sets nothing: did you mean RMQ_BENCH_RATE?"]
+        );
     }
 
     #[test]
