@@ -103,10 +103,10 @@ pub struct ShardCounts {
     pub submitted: u64,
     /// Measured messages acknowledged before the window ended.
     pub acked_in_window: u64,
-    /// Times messages were due and the cap on flight did not let them go.
-    pub blocked: u64,
     /// Times the pacer looked.
     pub rounds: u64,
+    /// Those of `rounds` after which messages were due that the cap on flight did not let go.
+    pub blocked: u64,
 }
 
 /// A send that waits to be tried again.
@@ -234,7 +234,6 @@ impl Shard {
             };
             if self.in_flight >= self.limits.in_flight {
                 self.blocked = true;
-                self.counts.blocked += 1;
                 if self.limits.when_late == WhenLate::CatchUp {
                     return;
                 }
@@ -515,6 +514,7 @@ impl Shard {
     /// Notes that the pacer has looked.
     pub fn count_round(&mut self) {
         self.counts.rounds += 1;
+        self.counts.blocked += u64::from(self.blocked);
     }
 
     /// Counts so far.
