@@ -1,5 +1,11 @@
 //! Dependencies point one way: `cli → report → load → client → transport → protocol`. A file of one
 //! module may name only the modules its row allows.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::cast_possible_truncation,
+    reason = "a test may panic, and its numbers are small"
+)]
 
 use std::fs;
 use std::path::{Path, PathBuf};

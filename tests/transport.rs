@@ -1,4 +1,10 @@
 //! The connection against a scripted peer: each request ends once, whatever the peer does.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::cast_possible_truncation,
+    reason = "a test may panic, and its numbers are small"
+)]
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -1,0 +1,48 @@
+//! Ctrl-C and SIGTERM: the first stops sending and drains, the second reports at once, the third
+//! ends the process.
+
+use std::sync::Arc;
+
+use super::exit::Exit;
+use super::message;
+use crate::load::{StopLevel, StopSignal};
+
+/// Listens on a thread of its own for as long as the process lives.
+pub(crate) fn listen(stop: Arc<StopSignal>) {
+    let listening = std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        match runtime {
+            Ok(runtime) => runtime.block_on(count(&stop)),
+            Err(error) => message::note(&format_args!("Ctrl-C will end without a report: {error}")),
+        }
+    });
+    if let Err(error) = listening {
+        message::note(&format_args!("Ctrl-C will end without a report: {error}"));
+    }
+}
+
+async fn count(stop: &StopSignal) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        message::note(&"Ctrl-C will end without a report: no signal handler");
+        return;
+    };
+    loop {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        if stop.level() == StopLevel::Now {
+            #[allow(clippy::exit, reason = "the third signal ends the process wherever it is")]
+            std::process::exit(i32::from(Exit::Interrupted.code()));
+        }
+        match stop.raise() {
+            StopLevel::None | StopLevel::Drain => message::note(
+                &"stopping: waiting for the answers under way (once more: report at once)",
+            ),
+            StopLevel::Now => message::note(&"reporting at once (once more: end without a report)"),
+        }
+    }
+}
