@@ -4,4 +4,5 @@ pub mod client;
 pub mod load;
 pub mod metrics;
 pub mod protocol;
+pub mod report;
 pub mod verdict;
