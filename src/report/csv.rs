@@ -11,7 +11,7 @@ use super::result::RunResult;
 ///
 /// # Errors
 /// What the writer says.
-pub fn write(out: &mut impl Write, result: &RunResult) -> io::Result<()> {
+pub fn write(out: &mut (impl Write + ?Sized), result: &RunResult) -> io::Result<()> {
     let columns = columns(result);
     let names: Vec<_> = columns.iter().map(|(name, _)| *name).collect();
     let fields: Vec<_> = columns.iter().map(|(_, field)| quoted(field)).collect();

@@ -8,7 +8,7 @@ use crate::metrics::Interval;
 ///
 /// # Errors
 /// What the writer says.
-pub fn write(out: &mut impl Write, interval: &Interval) -> io::Result<()> {
+pub fn write(out: &mut (impl Write + ?Sized), interval: &Interval) -> io::Result<()> {
     serde_json::to_writer(&mut *out, interval)?;
     writeln!(out)
 }

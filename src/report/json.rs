@@ -10,7 +10,7 @@ use super::result::{RunResult, SCHEMA_VERSION};
 ///
 /// # Errors
 /// What the writer says.
-pub fn write(out: &mut impl Write, result: &RunResult) -> io::Result<()> {
+pub fn write(out: &mut (impl Write + ?Sized), result: &RunResult) -> io::Result<()> {
     serde_json::to_writer_pretty(&mut *out, result)?;
     writeln!(out)
 }

@@ -12,7 +12,7 @@ use super::text::{answer, target_line};
 ///
 /// # Errors
 /// What the writer says.
-pub fn write(out: &mut impl Write, result: &RunResult) -> io::Result<()> {
+pub fn write(out: &mut (impl Write + ?Sized), result: &RunResult) -> io::Result<()> {
     let (run, verdict) = (&result.run, &result.verdict);
     writeln!(out, "**Target:** {}  ", escaped(&target_line(result)))?;
     writeln!(out, "**Verdict:** {}  ", verdict.status.name())?;
@@ -59,7 +59,7 @@ pub fn write(out: &mut impl Write, result: &RunResult) -> io::Result<()> {
     )
 }
 
-fn latency(out: &mut impl Write, result: &RunResult) -> io::Result<()> {
+fn latency(out: &mut (impl Write + ?Sized), result: &RunResult) -> io::Result<()> {
     let latency = &result.latency;
     let kinds = [
         ("response", latency.response.as_ref()),

@@ -10,7 +10,7 @@ use std::io::{self, Write};
 use comfy_table::{Cell, CellAlignment, Table, presets};
 
 use crate::metrics::LatencySummary;
-use crate::metrics::units::{bytes, count, duration, percent, rate, three_digits};
+use crate::metrics::units::{bytes, count, counted, duration, percent, rate, three_digits};
 
 use super::figures::{Avoidance, AvoidanceCause};
 use super::result::{LoadModel, Mode, RunResult, TargetKind};
@@ -23,7 +23,7 @@ const EVENTS_SHOWN: usize = 5;
 ///
 /// # Errors
 /// What the writer says.
-pub fn write(out: &mut impl Write, result: &RunResult, style: Style) -> io::Result<()> {
+pub fn write(out: &mut (impl Write + ?Sized), result: &RunResult, style: Style) -> io::Result<()> {
     target(out, result, style)?;
     verdict(out, result, style)?;
     writeln!(out, "{}", answer(result))?;
@@ -43,7 +43,7 @@ pub fn write(out: &mut impl Write, result: &RunResult, style: Style) -> io::Resu
 #[must_use]
 pub fn target_line(result: &RunResult) -> String {
     let target = &result.run.target;
-    let brokers = plural(target.brokers.len() as u64, "broker");
+    let brokers = counted(target.brokers.len() as u64, "broker");
     match target.kind {
         TargetKind::Embedded => {
             format!(
@@ -54,7 +54,7 @@ pub fn target_line(result: &RunResult) -> String {
     }
 }
 
-fn target(out: &mut impl Write, result: &RunResult, style: Style) -> io::Result<()> {
+fn target(out: &mut (impl Write + ?Sized), result: &RunResult, style: Style) -> io::Result<()> {
     let line = format!("Target: {}", target_line(result));
     match result.run.target.kind {
         TargetKind::Embedded => writeln!(out, "{}", style.warning(line)),
@@ -62,7 +62,7 @@ fn target(out: &mut impl Write, result: &RunResult, style: Style) -> io::Result<
     }
 }
 
-fn verdict(out: &mut impl Write, result: &RunResult, style: Style) -> io::Result<()> {
+fn verdict(out: &mut (impl Write + ?Sized), result: &RunResult, style: Style) -> io::Result<()> {
     writeln!(out, "Verdict: {}", style.verdict(result.verdict.status))?;
     for reason in &result.verdict.reasons {
         writeln!(out, "  {}: {}", reason.code.name(), reason.detail)?;
@@ -111,7 +111,7 @@ pub fn answer(result: &RunResult) -> String {
 fn closed_loop(result: &RunResult) -> String {
     let run = &result.run;
     let limit = match (run.callers, run.in_flight_limit) {
-        (Some(callers), _) => format!(", {}", plural(callers, "caller")),
+        (Some(callers), _) => format!(", {}", counted(callers, "caller")),
         (None, Some(limit)) => format!(", up to {} in flight", count(limit)),
         (None, None) => String::new(),
     };
@@ -123,7 +123,7 @@ fn closed_loop(result: &RunResult) -> String {
     format!("Closed loop{limit}{meaning}")
 }
 
-fn accounts(out: &mut impl Write, result: &RunResult, style: Style) -> io::Result<()> {
+fn accounts(out: &mut (impl Write + ?Sized), result: &RunResult, style: Style) -> io::Result<()> {
     let accounts = &result.accounts;
     let due = if result.run.load_model == LoadModel::Closed {
         "begun"
@@ -162,7 +162,7 @@ fn accounts(out: &mut impl Write, result: &RunResult, style: Style) -> io::Resul
     Ok(())
 }
 
-fn latency(out: &mut impl Write, result: &RunResult) -> io::Result<()> {
+fn latency(out: &mut (impl Write + ?Sized), result: &RunResult) -> io::Result<()> {
     let latency = &result.latency;
     let mut table = table(&["", "p50", "p90", "p99", "p99.9", "max", "count"]);
     let mut row = |name: &str, times: Option<&LatencySummary>| {
@@ -195,7 +195,7 @@ fn latency(out: &mut impl Write, result: &RunResult) -> io::Result<()> {
     writeln!(out, "{}", table.trim_fmt())
 }
 
-fn brokers(out: &mut impl Write, result: &RunResult) -> io::Result<()> {
+fn brokers(out: &mut (impl Write + ?Sized), result: &RunResult) -> io::Result<()> {
     let answered = result.run.mode != Mode::Oneway;
     let avoided = result
         .brokers
@@ -214,8 +214,11 @@ fn brokers(out: &mut impl Write, result: &RunResult) -> io::Result<()> {
         let mut figures = vec![count(broker.attempts), share];
         figures.extend([broker.acked, broker.failed, broker.retries].map(count));
         if avoided {
-            let avoided = broker.avoided_ms.map(|ms| ms.saturating_mul(1_000_000));
-            figures.push(time(avoided));
+            let avoided = broker.avoided_ms.filter(|ms| *ms > 0);
+            figures.push(avoided.map_or_else(
+                || "-".to_owned(),
+                |ms| duration(ms.saturating_mul(1_000_000)),
+            ));
         }
         if answered {
             let service = broker.service.as_ref();
@@ -233,7 +236,7 @@ fn brokers(out: &mut impl Write, result: &RunResult) -> io::Result<()> {
     writeln!(out, "{}", table.trim_fmt())
 }
 
-fn retries(out: &mut impl Write, result: &RunResult, style: Style) -> io::Result<()> {
+fn retries(out: &mut (impl Write + ?Sized), result: &RunResult, style: Style) -> io::Result<()> {
     let retries = &result.retries;
     let further: u64 = retries.by_attempt.iter().skip(1).sum();
     if further > 0 {
@@ -243,7 +246,7 @@ fn retries(out: &mut impl Write, result: &RunResult, style: Style) -> io::Result
             style.heading("Retries:"),
             count(further),
             count(retries.attempts),
-            plural(retries.retried_sends, "send"),
+            counted(retries.retried_sends, "send"),
             count(retries.recovered_sends),
             kinds(&retries.by_reason),
         )?;
@@ -259,11 +262,15 @@ fn retries(out: &mut impl Write, result: &RunResult, style: Style) -> io::Result
     Ok(())
 }
 
-fn avoidance(out: &mut impl Write, avoidance: Option<&Avoidance>, style: Style) -> io::Result<()> {
+fn avoidance(
+    out: &mut (impl Write + ?Sized),
+    avoidance: Option<&Avoidance>,
+    style: Style,
+) -> io::Result<()> {
     let Some(avoidance) = avoidance.filter(|avoidance| avoidance.isolations > 0) else {
         return Ok(());
     };
-    let isolations = plural(avoidance.isolations, "isolation");
+    let isolations = counted(avoidance.isolations, "isolation");
     writeln!(out, "{} {isolations}", style.heading("Avoidance:"))?;
     for event in avoidance.events.iter().take(EVENTS_SHOWN) {
         let cause = match event.cause {
@@ -286,15 +293,15 @@ fn avoidance(out: &mut impl Write, avoidance: Option<&Avoidance>, style: Style) 
     Ok(())
 }
 
-fn generator(out: &mut impl Write, result: &RunResult, style: Style) -> io::Result<()> {
+fn generator(out: &mut (impl Write + ?Sized), result: &RunResult, style: Style) -> io::Result<()> {
     let generator = &result.generator;
     let mut parts = vec![
-        plural(generator.shards.into(), "shard"),
-        plural(generator.connections.into(), "connection"),
+        counted(generator.shards.into(), "shard"),
+        counted(generator.connections.into(), "connection"),
     ];
     let figure = |value: Option<f64>, unit: &str| Some(format!("{} {unit}", three_digits(value?)));
     parts.extend(figure(generator.cpu_us_per_message, "µs CPU per message"));
-    parts.extend(figure(generator.cpu_percent, "% of a core"));
+    parts.extend(figure(generator.cpu_percent, "% of a core busy"));
     parts.extend(
         figure(generator.writes_per_message, "writes and").and_then(|writes| {
             let reads = figure(generator.reads_per_message, "reads per message")?;
@@ -325,10 +332,6 @@ fn cells(name: &str, figures: impl IntoIterator<Item = String>) -> Vec<Cell> {
 
 fn time(ns: Option<u64>) -> String {
     ns.map_or_else(|| "n/a".to_owned(), duration)
-}
-
-fn plural(n: u64, noun: &str) -> String {
-    format!("{} {noun}{}", count(n), if n == 1 { "" } else { "s" })
 }
 
 /// Kinds of failure with their counts, the most frequent first.
