@@ -1,4 +1,19 @@
-//! rmq-bench: load generator and benchmark for Apache RocketMQ.
+//! rmq-bench: load generator and benchmark for Apache RocketMQ, with its own producer client.
+//!
+//! ```text
+//! profile + flags ─ config ─▶ RunPlan ─ cli ─▶ load: Schedule ─ due ─▶ Shard ─┐
+//!                                                                             ▼
+//!   library: client::Producer::send().await ─────────────▶ client::send (pick, submit, settle)
+//!                                                                             │
+//!                     transport::Connection (encode, ring) ⇄ Driver (socket) ◀┘
+//!                                                                             │
+//!   answers ─▶ settle ─▶ metrics::Recorder ─ once a second ─▶ collector ─▶ Summary
+//!                                                     ─▶ verdict ─▶ report ─▶ exit code
+//! ```
+//!
+//! Start reading at [`client::send`], the one way of a message, then [`transport`] below it and
+//! [`load`] above it. Dependencies point one way, `cli → report → load → client → transport →
+//! protocol`; a test holds them. [`broker`] is the embedded cluster and knows [`protocol`] alone.
 #![cfg_attr(
     test,
     allow(
@@ -8,11 +23,13 @@
     )
 )]
 
+pub mod broker;
 pub mod cli;
 pub mod client;
 pub mod config;
 pub mod load;
 pub mod metrics;
 pub mod protocol;
+pub mod report;
 pub mod transport;
 pub mod verdict;

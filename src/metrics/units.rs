@@ -31,6 +31,12 @@ pub fn count(n: u64) -> String {
     grouped
 }
 
+/// A count of things: `1 send`, `1,234 sends`.
+#[must_use]
+pub fn counted(n: u64, noun: &str) -> String {
+    format!("{} {noun}{}", count(n), if n == 1 { "" } else { "s" })
+}
+
 /// A rate per second: `50,000/s`, `12.5/s`.
 #[must_use]
 pub fn rate(per_second: f64) -> String {
@@ -82,11 +88,15 @@ pub fn bytes(n: u64) -> String {
     format!("{} GiB", three_digits(value))
 }
 
-/// A positive number with three significant digits, or all its whole ones when it has more.
+/// A positive number with three significant digits, or all its whole ones when it has more; below 0.1
+/// four decimals.
 #[must_use]
 pub fn three_digits(value: f64) -> String {
     match value {
         v if !v.is_finite() => "n/a".to_owned(),
+        0.0 => "0".to_owned(),
+        v if v < 0.099_95 => format!("{v:.4}"),
+        v if v < 0.999_5 => format!("{v:.3}"),
         v if v < 9.995 => format!("{v:.2}"),
         v if v < 99.95 => format!("{v:.1}"),
         v => format!("{v:.0}"),

@@ -1,7 +1,7 @@
 //! Whether the figures of a run are what they claim to be: a pure judgement of the generator, never of
 //! the cluster.
 //!
-//! [`judge`] takes the [`Evidence`] a run collected and gives a [`Verdict`]. **Invalid** means that the
+//! [`judge()`] takes the [`Evidence`] a run collected and gives a [`Verdict`]. **Invalid** means that the
 //! generator did not do what was asked, so the latency figures are not those of the load they name.
 //! **Degraded** means that the figures hold with the stated caution. A slow or failing cluster alone
 //! makes no run invalid: that is what one wants to see. Open loop and closed loop differ: only a
@@ -30,11 +30,13 @@
 //!
 //! - [`evidence`]: what is looked at
 //! - [`reason`]: what can be found, and the verdict
-//! - [`judge`](mod@judge): the limits
+//! - [`judge`](mod@judge): the limits, one function per finding
+//! - `schedule`: those of the schedule, and whether the cap explains them
 
 pub mod evidence;
 pub mod judge;
 pub mod reason;
+mod schedule;
 
 pub use evidence::{Cap, CapKind, CpuUse, Ending, Evidence, NoiseProbe, Pacing, ThreadCpu, Tick};
 pub use judge::judge;

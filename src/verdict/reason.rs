@@ -108,6 +108,46 @@ pub struct Reason {
     pub limit: Option<f64>,
 }
 
+impl Reason {
+    pub(super) fn new(
+        code: ReasonCode,
+        status: Status,
+        detail: String,
+        value: f64,
+        limit: f64,
+    ) -> Self {
+        let (value, limit) = (Some(value), Some(limit));
+        Self {
+            code,
+            status,
+            detail,
+            value,
+            limit,
+        }
+    }
+
+    /// A finding that is not a number.
+    pub(super) fn plain(code: ReasonCode, status: Status, detail: &str) -> Self {
+        let detail = detail.to_owned();
+        Self {
+            code,
+            status,
+            detail,
+            value: None,
+            limit: None,
+        }
+    }
+}
+
+/// A count as the value of a reason.
+#[allow(
+    clippy::cast_precision_loss,
+    reason = "values of a verdict are read, not added"
+)]
+pub(super) fn number(n: u64) -> f64 {
+    n as f64
+}
+
 /// The judgement of one run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Verdict {

@@ -1,5 +1,5 @@
 use crate::metrics::Quantiles;
-use crate::verdict::{CpuUse, ThreadCpu};
+use crate::verdict::{Cap, CapKind, CpuUse, NoiseProbe, ThreadCpu, Tick};
 
 use super::*;
 

@@ -1,0 +1,174 @@
+//! The numbers of a result, each with its unit and what it is a share of.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::metrics::LatencySummary;
+
+/// Sends per second in the measured window.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Rates {
+    /// Sends due per second; absent in a closed loop, which plans none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub planned_per_s: Option<f64>,
+    /// Sends begun per second, over the window or until the last of them was begun.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent_per_s: Option<f64>,
+    /// Those sends acknowledged, per second of the same time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acked_per_s: Option<f64>,
+}
+
+/// What became of the sends of the measured window: planned = acked + failed + unknown + unsent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Accounts {
+    /// Sends that were due; in a closed loop those that were begun.
+    pub planned: u64,
+    /// Sends acknowledged; in oneway mode those the socket accepted.
+    pub acked: u64,
+    /// Sends that ended without their message being stored.
+    pub failed: u64,
+    /// Sends whose message may be stored: bytes left, the answer never came.
+    pub unknown: u64,
+    /// Sends that were due and never begun.
+    pub unsent: u64,
+    /// Answers that came after their send had ended.
+    pub late_replies: u64,
+    /// Acknowledged sends by status; absent in oneway mode, where nothing answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by_status: Option<BTreeMap<String, u64>>,
+    /// Failed and unknown sends by the kind of failure that ended them.
+    pub errors: BTreeMap<String, u64>,
+}
+
+/// Attempts: requests handed to the transport for the sends of the measured window.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Retries {
+    /// Attempts of all sends.
+    pub attempts: u64,
+    /// Sends with at least two attempts.
+    pub retried_sends: u64,
+    /// Those of `retried_sends` that were acknowledged.
+    pub recovered_sends: u64,
+    /// How many attempts were the first, second, … of their send; as long as attempts were allowed.
+    pub by_attempt: Vec<u64>,
+    /// Attempts after the first, by the kind of failure before them.
+    pub by_reason: BTreeMap<String, u64>,
+}
+
+/// Distributions of the times of sends.
+///
+/// For each send, and for the means: response = lateness + queue + service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Latency {
+    /// From the time the plan wanted a send to its answer; acknowledged sends. Absent in oneway mode.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response: Option<LatencySummary>,
+    /// From the time the plan wanted a send to its first submission; every send begun.
+    pub lateness: LatencySummary,
+    /// From the first submission to the first byte of the last attempt handed to the system;
+    /// acknowledged sends.
+    pub queue: LatencySummary,
+    /// From the first byte of the last attempt to its answer; acknowledged sends. Absent in oneway
+    /// mode.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<LatencySummary>,
+    /// `response` and, with at least the time they took, the sends that failed or are unknown. Absent
+    /// in oneway mode.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response_with_failures: Option<LatencySummary>,
+}
+
+/// One broker.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct BrokerFigures {
+    /// Name of the broker.
+    pub name: String,
+    /// Address of its master as `host:port`.
+    pub address: String,
+    /// Attempts handed to the transport for it: acked + failed.
+    pub attempts: u64,
+    /// Attempts it acknowledged.
+    pub acked: u64,
+    /// Attempts on it that failed or were never answered.
+    pub failed: u64,
+    /// Those of `attempts` that were not the first of their send.
+    pub retries: u64,
+    /// Its share of the attempts, from 0 to 1; absent when there were none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<f64>,
+    /// Milliseconds it was avoided; absent where nothing is avoided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub avoided_ms: Option<u64>,
+    /// Failed attempts by kind.
+    pub errors: BTreeMap<String, u64>,
+    /// From the first byte of an attempt to its answer. Absent in oneway mode.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<LatencySummary>,
+    /// From the planned time of the sends it acknowledged to its answer. Absent in oneway mode.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response: Option<LatencySummary>,
+}
+
+/// What fault avoidance did.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Avoidance {
+    /// Whether brokers are avoided at all.
+    pub enabled: bool,
+    /// How often a broker was put aside.
+    pub isolations: u64,
+    /// Each of those times, or the first of them when there are very many.
+    pub events: Vec<AvoidanceEvent>,
+}
+
+/// A broker was put aside.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AvoidanceEvent {
+    /// Milliseconds since the measured window began.
+    pub at_ms: u64,
+    /// Name of the broker.
+    pub broker: String,
+    /// Milliseconds it is to be avoided.
+    pub for_ms: u64,
+    /// What it did.
+    pub cause: AvoidanceCause,
+    /// Latency that was seen or assumed, in microseconds.
+    pub observed_us: u64,
+}
+
+/// Why a broker was put aside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AvoidanceCause {
+    /// It answered slowly.
+    Latency,
+    /// It failed.
+    Error,
+}
+
+/// What the generator's and the client's threads cost in the measured window, without an embedded
+/// cluster's. Per message means per send begun. What could not be measured is absent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct GeneratorFigures {
+    /// CPU time in microseconds per message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_us_per_message: Option<f64>,
+    /// CPU time in per cent of one core; several threads can pass 100.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_percent: Option<f64>,
+    /// Write calls per message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub writes_per_message: Option<f64>,
+    /// Read calls per message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reads_per_message: Option<f64>,
+    /// Resident memory of the process in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rss_bytes: Option<u64>,
+    /// Threads that send.
+    pub shards: u32,
+    /// Connections to brokers.
+    pub connections: u32,
+}

@@ -1,0 +1,42 @@
+//! The result of a run as others read it: types with a schema, and one renderer per format.
+//!
+//! [`build_result`] turns a [`Summary`](crate::metrics::Summary) and the [`RunFacts`] beside it into a
+//! [`RunResult`], which is the contract with scripts: names and meanings are fixed, a change of
+//! meaning raises [`SCHEMA_VERSION`]. Every renderer takes a `RunResult` and writes to `impl Write`, so
+//! a result read back from a file is shown exactly as a fresh one. Nothing here prints, reads a clock or
+//! knows how a run was made.
+//!
+//! - [`result`]: the result, what was run against what
+//! - [`figures`]: its numbers
+//! - [`host`]: the machine
+//! - [`build`]: from summary and facts to result
+//! - [`schema`]: its JSON Schema
+//! - [`json`], [`text`], [`csv`], [`markdown`]: a result in each format; [`intervals`]: one second a line
+//! - [`style`]: colour or none
+
+pub mod build;
+pub mod csv;
+pub mod figures;
+pub mod host;
+pub mod intervals;
+pub mod json;
+pub mod markdown;
+pub mod result;
+pub mod schema;
+pub mod style;
+pub mod text;
+
+#[cfg(test)]
+mod sample;
+
+pub use build::{BrokerFacts, GeneratorFacts, RunFacts, build_result};
+pub use figures::{
+    Accounts, Avoidance, AvoidanceCause, AvoidanceEvent, BrokerFigures, GeneratorFigures, Latency,
+    Rates, Retries,
+};
+pub use host::Host;
+pub use result::{
+    LoadModel, Mode, Run, RunResult, SCHEMA_VERSION, StopReason, Target, TargetBroker, TargetKind,
+    Tool, Window,
+};
+pub use style::Style;

@@ -1,0 +1,204 @@
+//! Results of made-up runs for the tests of the renderers, recorded as a real run would be.
+
+use serde_json::json;
+
+use crate::metrics::{Label, Recorder, SendTimes, Summary, Totals};
+use crate::protocol::code::SendStatus;
+use crate::verdict::{Evidence, Pacing, Tick, judge};
+
+use super::{
+    Avoidance, AvoidanceCause, AvoidanceEvent, BrokerFacts, GeneratorFacts, Host, LoadModel, Mode,
+    Run, RunFacts, RunResult, StopReason, Target, TargetBroker, TargetKind, Tool, Window,
+    build_result,
+};
+
+const TIMEOUT: Label = Label::new("timeout");
+const SECOND: u64 = 1_000_000_000;
+
+fn times(i: u64) -> SendTimes {
+    let intended_ns = i * 100_000;
+    let submitted_ns = intended_ns + 200_000 + i % 7 * 10_000;
+    let written_ns = submitted_ns + 20_000;
+    SendTimes {
+        intended_ns,
+        submitted_ns,
+        written_ns,
+        received_ns: written_ns + 1_000_000 + i % 1_000 * 2_000,
+    }
+}
+
+/// 10,000/s for two seconds: 5 unsent, 8 failed after two attempts, 1 unknown, 12 recovered.
+pub(super) fn open() -> RunResult {
+    let mut shard = Recorder::new(2);
+    shard.planned(20_000);
+    shard.unsent(5);
+    for i in 0..19_995u64 {
+        let times = times(i);
+        let broker = usize::from(i % 2 == 1);
+        shard.submitted(times.intended_ns, times.submitted_ns);
+        shard.attempt(broker, 0);
+        match i {
+            0..8 => {
+                shard.attempt_failed(Some(broker), TIMEOUT, true);
+                shard.attempt(1 - broker, 1);
+                shard.attempt_failed(Some(1 - broker), Label::from(("rejected", Some(13))), false);
+                shard.failed(Label::from(("rejected", Some(13))), Some(3 * SECOND), 2);
+            }
+            8 => {
+                shard.attempt_failed(Some(broker), TIMEOUT, false);
+                shard.unknown(TIMEOUT, 3 * SECOND, 1);
+            }
+            9..21 => {
+                shard.attempt_failed(Some(broker), TIMEOUT, true);
+                shard.attempt(1 - broker, 1);
+                shard.acked(1 - broker, SendStatus::SendOk, &times, 2);
+            }
+            21..31 => shard.acked(broker, SendStatus::FlushDiskTimeout, &times, 1),
+            _ => shard.acked(broker, SendStatus::SendOk, &times, 1),
+        }
+    }
+    let event = AvoidanceEvent {
+        at_ms: 1_200,
+        broker: "broker-a".to_owned(),
+        for_ms: 2_000,
+        cause: AvoidanceCause::Latency,
+        observed_us: 600_000,
+    };
+    let mut facts = facts(Mode::Async, LoadModel::Open, TargetKind::Cluster);
+    facts.avoidance = Some(Avoidance {
+        enabled: true,
+        isolations: 1,
+        events: vec![event],
+    });
+    facts.brokers[0].avoided_ms = Some(2_000);
+    result(shard, facts)
+}
+
+/// A closed loop of 64 sync callers without any failure.
+pub(super) fn closed() -> RunResult {
+    let mut shard = Recorder::new(2);
+    for i in 0..4_000u64 {
+        let times = times(i);
+        let intended_ns = times.submitted_ns;
+        shard.planned(1);
+        shard.submitted(intended_ns, times.submitted_ns);
+        shard.attempt(0, 0);
+        shard.acked(
+            0,
+            SendStatus::SendOk,
+            &SendTimes {
+                intended_ns,
+                ..times
+            },
+            1,
+        );
+    }
+    result(
+        shard,
+        facts(Mode::Sync, LoadModel::Closed, TargetKind::Embedded),
+    )
+}
+
+/// A schedule of oneway sends.
+pub(super) fn oneway() -> RunResult {
+    let mut shard = Recorder::new(2);
+    for i in 0..20_000u64 {
+        let times = times(i);
+        shard.planned(1);
+        shard.submitted(times.intended_ns, times.submitted_ns);
+        shard.attempt(1, 0);
+        shard.acked_oneway(1, times.submitted_ns, times.written_ns, 1);
+    }
+    result(
+        shard,
+        facts(Mode::Oneway, LoadModel::Open, TargetKind::Embedded),
+    )
+}
+
+/// A run that was over before it sent anything.
+pub(super) fn nothing() -> RunResult {
+    result(
+        Recorder::new(2),
+        facts(Mode::Async, LoadModel::Open, TargetKind::Cluster),
+    )
+}
+
+fn result(shard: Recorder, mut facts: RunFacts) -> RunResult {
+    let mut totals = Totals::new(0);
+    totals.merge(&shard);
+    let summary = Summary::new(totals, 0, 2 * SECOND);
+    summary.check_sums().unwrap();
+    let pacing = match facts.run.load_model {
+        LoadModel::Open => Pacing::Open(Tick::Every(1_000_000)),
+        LoadModel::Closed => Pacing::Closed,
+    };
+    let mut evidence = Evidence::of(&summary, pacing);
+    // Five sends of 20,000 are within the tolerance; of none, nothing is judged.
+    evidence.unsent = 0;
+    facts.verdict = judge(&evidence);
+    build_result(&summary, facts)
+}
+
+fn facts(mode: Mode, load_model: LoadModel, kind: TargetKind) -> RunFacts {
+    let names = ["broker-a", "broker-b"].map(str::to_owned);
+    let address = |index: usize| format!("10.0.0.{}:10911", index + 1);
+    let brokers = names.iter().enumerate();
+    let targets = brokers.clone().map(|(i, name)| TargetBroker {
+        name: name.clone(),
+        address: address(i),
+        version: None,
+    });
+    let facts = brokers.map(|(i, name)| BrokerFacts {
+        name: name.clone(),
+        address: address(i),
+        avoided_ms: Some(0),
+    });
+    let target = Target {
+        kind,
+        namesrv: ["10.0.0.1:9876", "10.0.0.2:9876"]
+            .map(str::to_owned)
+            .to_vec(),
+        brokers: targets.collect(),
+    };
+    let run = Run {
+        id: "run-1".to_owned(),
+        started_at: "2026-01-02T03:04:05Z".to_owned(),
+        command: "produce".to_owned(),
+        mode,
+        load_model,
+        callers: (mode == Mode::Sync).then_some(64),
+        in_flight_limit: (mode == Mode::Async).then_some(4096),
+        stop_reason: StopReason::Duration,
+        target,
+        topic: "BenchmarkTest".to_owned(),
+        group: "rmq_bench_producer".to_owned(),
+    };
+    RunFacts {
+        tool: Tool::current(Some("0123abc")),
+        run,
+        config: [("rate".to_owned(), json!("10k"))].into_iter().collect(),
+        config_source: [("rate".to_owned(), "command line".to_owned())].into(),
+        window: Window {
+            warmup_s: 1.0,
+            measured_s: 2.0,
+            drain_s: 0.01,
+        },
+        verdict: crate::verdict::Verdict::of(Vec::new()),
+        attempts_allowed: 3,
+        brokers: facts.collect(),
+        avoidance: None,
+        generator: GeneratorFacts {
+            cpu_ns: Some(200_000_000),
+            writes: Some(2_000),
+            reads: Some(3_000),
+            rss_bytes: Some(12_900_000),
+            shards: 1,
+            connections: 2,
+        },
+        host: Host {
+            cpus: Some(2),
+            kernel: Some("Linux 6.1".to_owned()),
+            load_average_1m: Some(0.5),
+        },
+    }
+}

@@ -1,0 +1,349 @@
+//! A result for a person at a terminal: the answer first, then what supports it.
+//!
+//! What was tested, whether it can be trusted and one sentence of figures come before anything else.
+//! What did not happen (errors, retries, avoidance) takes no line. A percentile that may not be stated
+//! reads `n/a`.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use comfy_table::{Cell, CellAlignment, Table, presets};
+
+use crate::metrics::LatencySummary;
+use crate::metrics::units::{bytes, count, counted, duration, percent, rate, three_digits};
+
+use super::figures::{Avoidance, AvoidanceCause};
+use super::result::{LoadModel, Mode, RunResult, TargetKind};
+use super::style::Style;
+
+/// Avoidance events shown; the JSON result has them all.
+const EVENTS_SHOWN: usize = 5;
+
+/// Writes a result.
+///
+/// # Errors
+/// What the writer says.
+pub fn write(out: &mut (impl Write + ?Sized), result: &RunResult, style: Style) -> io::Result<()> {
+    target(out, result, style)?;
+    verdict(out, result, style)?;
+    writeln!(out, "{}", answer(result))?;
+    writeln!(out)?;
+    accounts(out, result, style)?;
+    writeln!(out)?;
+    latency(out, result)?;
+    writeln!(out)?;
+    brokers(out, result)?;
+    writeln!(out)?;
+    retries(out, result, style)?;
+    avoidance(out, result.avoidance.as_ref(), style)?;
+    generator(out, result, style)
+}
+
+/// What was tested, in one line; an embedded target is called what it is.
+#[must_use]
+pub fn target_line(result: &RunResult) -> String {
+    let target = &result.run.target;
+    let brokers = counted(target.brokers.len() as u64, "broker");
+    match target.kind {
+        TargetKind::Embedded => {
+            format!(
+                "EMBEDDED cluster in this process ({brokers} on loopback) — not Apache RocketMQ"
+            )
+        }
+        TargetKind::Cluster => format!("cluster at {} ({brokers})", target.namesrv.join(";")),
+    }
+}
+
+fn target(out: &mut (impl Write + ?Sized), result: &RunResult, style: Style) -> io::Result<()> {
+    let line = format!("Target: {}", target_line(result));
+    match result.run.target.kind {
+        TargetKind::Embedded => writeln!(out, "{}", style.warning(line)),
+        TargetKind::Cluster => writeln!(out, "{line}"),
+    }
+}
+
+fn verdict(out: &mut (impl Write + ?Sized), result: &RunResult, style: Style) -> io::Result<()> {
+    writeln!(out, "Verdict: {}", style.verdict(result.verdict.status))?;
+    for reason in &result.verdict.reasons {
+        writeln!(out, "  {}: {}", reason.code.name(), reason.detail)?;
+    }
+    Ok(())
+}
+
+/// The result in one sentence.
+#[must_use]
+pub fn answer(result: &RunResult) -> String {
+    let run = &result.run;
+    let shown = |per_second: Option<f64>| per_second.map_or_else(|| "n/a".to_owned(), rate);
+    let done = if run.mode == Mode::Oneway {
+        "accepted by the socket"
+    } else {
+        "acknowledged"
+    };
+    let achieved = format!(
+        "{done} {} over {} s",
+        shown(result.rate.acked_per_s),
+        three_digits(result.window.measured_s)
+    );
+    let begin = match run.load_model {
+        LoadModel::Open => format!("Planned {}, {achieved}", shown(result.rate.planned_per_s)),
+        LoadModel::Closed => format!("{}: {achieved}", closed_loop(result)),
+    };
+    let (name, times) = match (
+        run.load_model,
+        &result.latency.service,
+        &result.latency.response,
+    ) {
+        (LoadModel::Closed, Some(service), _) => ("service", service),
+        (LoadModel::Open, _, Some(response)) => ("response", response),
+        (LoadModel::Open, ..) => ("lateness", &result.latency.lateness),
+        (LoadModel::Closed, ..) => ("queue", &result.latency.queue),
+    };
+    let [p50, p99, max] = [times.p50_ns, times.p99_ns, times.max_ns].map(time);
+    let mut sentence = format!("{begin}; {name} p50 {p50}, p99 {p99}, max {max}.");
+    if run.mode == Mode::Oneway {
+        sentence += " Oneway asks for no answer: \"acked\" means accepted by the socket, and whether a \
+                     broker stored a message is not known.";
+    }
+    sentence
+}
+
+fn closed_loop(result: &RunResult) -> String {
+    let run = &result.run;
+    let limit = match (run.callers, run.in_flight_limit) {
+        (Some(callers), _) => format!(", {}", counted(callers, "caller")),
+        (None, Some(limit)) => format!(", up to {} in flight", count(limit)),
+        (None, None) => String::new(),
+    };
+    let meaning = if run.mode == Mode::Oneway {
+        ""
+    } else {
+        "; latency is service time"
+    };
+    format!("Closed loop{limit}{meaning}")
+}
+
+fn accounts(out: &mut (impl Write + ?Sized), result: &RunResult, style: Style) -> io::Result<()> {
+    let accounts = &result.accounts;
+    let due = if result.run.load_model == LoadModel::Closed {
+        "begun"
+    } else {
+        "planned"
+    };
+    writeln!(
+        out,
+        "{} {} {due} = {} acked + {} failed + {} unknown + {} unsent",
+        style.heading("Accounts:"),
+        count(accounts.planned),
+        count(accounts.acked),
+        count(accounts.failed),
+        count(accounts.unknown),
+        count(accounts.unsent),
+    )?;
+    let statuses = accounts.by_status.iter().flatten().filter(|(_, n)| **n > 0);
+    if statuses.clone().any(|(status, _)| status != "SEND_OK") {
+        let statuses = statuses.map(|(status, n)| format!("{status} {}", count(*n)));
+        let statuses: Vec<_> = statuses.collect();
+        writeln!(
+            out,
+            "{} {}",
+            style.heading("Statuses:"),
+            statuses.join(", ")
+        )?;
+    }
+    if accounts.late_replies > 0 {
+        let late = count(accounts.late_replies);
+        writeln!(
+            out,
+            "{} {late} answers came after their send had ended",
+            style.heading("Late replies:")
+        )?;
+    }
+    Ok(())
+}
+
+fn latency(out: &mut (impl Write + ?Sized), result: &RunResult) -> io::Result<()> {
+    let latency = &result.latency;
+    let mut table = table(&["", "p50", "p90", "p99", "p99.9", "max", "count"]);
+    let mut row = |name: &str, times: Option<&LatencySummary>| {
+        if let Some(times) = times {
+            let figures = [
+                times.p50_ns,
+                times.p90_ns,
+                times.p99_ns,
+                times.p999_ns,
+                times.max_ns,
+            ];
+            let figures = figures.map(time).into_iter().chain([count(times.count)]);
+            table.add_row(cells(name, figures));
+        }
+    };
+    if result.run.load_model == LoadModel::Open {
+        row("response (from planned time)", latency.response.as_ref());
+        row("lateness", Some(&latency.lateness));
+    } else {
+        // Nothing is planned in a closed loop: the response is that of a send that was begun at once.
+        row("response (from its begin)", latency.response.as_ref());
+    }
+    row("queue", Some(&latency.queue));
+    row("service (from actual send)", latency.service.as_ref());
+    let failures = result.accounts.failed + result.accounts.unknown > 0;
+    row(
+        "with failures",
+        latency.response_with_failures.as_ref().filter(|_| failures),
+    );
+    writeln!(out, "{}", table.trim_fmt())
+}
+
+fn brokers(out: &mut (impl Write + ?Sized), result: &RunResult) -> io::Result<()> {
+    let answered = result.run.mode != Mode::Oneway;
+    let avoided = result
+        .brokers
+        .iter()
+        .any(|broker| broker.avoided_ms.is_some_and(|ms| ms > 0));
+    let mut header = vec!["broker", "attempts", "share", "acked", "failed", "retries"];
+    if avoided {
+        header.push("avoided");
+    }
+    if answered {
+        header.extend(["service p50", "p99", "max", "response p99"]);
+    }
+    let mut table = table(&header);
+    for broker in &result.brokers {
+        let share = broker.share.map_or_else(|| "n/a".to_owned(), percent);
+        let mut figures = vec![count(broker.attempts), share];
+        figures.extend([broker.acked, broker.failed, broker.retries].map(count));
+        if avoided {
+            let avoided = broker.avoided_ms.filter(|ms| *ms > 0);
+            figures.push(avoided.map_or_else(
+                || "-".to_owned(),
+                |ms| duration(ms.saturating_mul(1_000_000)),
+            ));
+        }
+        if answered {
+            let service = broker.service.as_ref();
+            let response = broker.response.as_ref();
+            let times = [
+                service.and_then(|times| times.p50_ns),
+                service.and_then(|times| times.p99_ns),
+                service.and_then(|times| times.max_ns),
+                response.and_then(|times| times.p99_ns),
+            ];
+            figures.extend(times.map(time));
+        }
+        table.add_row(cells(&broker.name, figures));
+    }
+    writeln!(out, "{}", table.trim_fmt())
+}
+
+fn retries(out: &mut (impl Write + ?Sized), result: &RunResult, style: Style) -> io::Result<()> {
+    let retries = &result.retries;
+    let further: u64 = retries.by_attempt.iter().skip(1).sum();
+    if further > 0 {
+        writeln!(
+            out,
+            "{} {} of {} attempts, for {} of which {} recovered; because of {}",
+            style.heading("Retries:"),
+            count(further),
+            count(retries.attempts),
+            counted(retries.retried_sends, "send"),
+            count(retries.recovered_sends),
+            kinds(&retries.by_reason),
+        )?;
+    }
+    if !result.accounts.errors.is_empty() {
+        writeln!(
+            out,
+            "{} {}",
+            style.heading("Errors:"),
+            kinds(&result.accounts.errors)
+        )?;
+    }
+    Ok(())
+}
+
+fn avoidance(
+    out: &mut (impl Write + ?Sized),
+    avoidance: Option<&Avoidance>,
+    style: Style,
+) -> io::Result<()> {
+    let Some(avoidance) = avoidance.filter(|avoidance| avoidance.isolations > 0) else {
+        return Ok(());
+    };
+    let isolations = counted(avoidance.isolations, "isolation");
+    writeln!(out, "{} {isolations}", style.heading("Avoidance:"))?;
+    for event in avoidance.events.iter().take(EVENTS_SHOWN) {
+        let cause = match event.cause {
+            AvoidanceCause::Latency => "latency",
+            AvoidanceCause::Error => "error, taken for",
+        };
+        writeln!(
+            out,
+            "  at {} {} for {} ({cause} {})",
+            duration(event.at_ms.saturating_mul(1_000_000)),
+            event.broker,
+            duration(event.for_ms.saturating_mul(1_000_000)),
+            duration(event.observed_us.saturating_mul(1_000)),
+        )?;
+    }
+    let shown = avoidance.events.len().min(EVENTS_SHOWN) as u64;
+    if avoidance.isolations > shown && shown > 0 {
+        writeln!(out, "  and {} more", count(avoidance.isolations - shown))?;
+    }
+    Ok(())
+}
+
+fn generator(out: &mut (impl Write + ?Sized), result: &RunResult, style: Style) -> io::Result<()> {
+    let generator = &result.generator;
+    let mut parts = vec![
+        counted(generator.shards.into(), "shard"),
+        counted(generator.connections.into(), "connection"),
+    ];
+    let figure = |value: Option<f64>, unit: &str| Some(format!("{} {unit}", three_digits(value?)));
+    parts.extend(figure(generator.cpu_us_per_message, "µs CPU per message"));
+    parts.extend(figure(generator.cpu_percent, "% of a core busy"));
+    parts.extend(
+        figure(generator.writes_per_message, "writes and").and_then(|writes| {
+            let reads = figure(generator.reads_per_message, "reads per message")?;
+            Some(format!("{writes} {reads}"))
+        }),
+    );
+    parts.extend(generator.rss_bytes.map(|rss| format!("RSS {}", bytes(rss))));
+    writeln!(out, "{} {}", style.heading("Generator:"), parts.join(", "))
+}
+
+fn table(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    let figures = header.iter().skip(1).map(|name| (*name).to_owned());
+    table.set_header(cells(header.first().copied().unwrap_or_default(), figures));
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    table
+}
+
+fn cells(name: &str, figures: impl IntoIterator<Item = String>) -> Vec<Cell> {
+    let figures = figures
+        .into_iter()
+        .map(|figure| Cell::new(figure).set_alignment(CellAlignment::Right));
+    std::iter::once(Cell::new(name)).chain(figures).collect()
+}
+
+fn time(ns: Option<u64>) -> String {
+    ns.map_or_else(|| "n/a".to_owned(), duration)
+}
+
+/// Kinds of failure with their counts, the most frequent first.
+fn kinds(kinds: &BTreeMap<String, u64>) -> String {
+    let mut kinds: Vec<_> = kinds.iter().collect();
+    kinds.sort_by_key(|(_, n)| std::cmp::Reverse(**n));
+    let kinds: Vec<_> = kinds
+        .into_iter()
+        .map(|(kind, n)| format!("{kind} {}", count(*n)))
+        .collect();
+    kinds.join(", ")
+}
+
+#[cfg(test)]
+mod tests;
