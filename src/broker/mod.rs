@@ -1,0 +1,41 @@
+//! The embedded cluster: a name server and brokers inside this process, with scripted behaviour.
+//!
+//! It is the target of tests, demos and of runs that ask what the generator itself can do, so it
+//! answers a message in a fraction of the time a generator needs to make one. It keeps counts and
+//! queue offsets, not messages. It knows [`crate::protocol`] and nothing else of ours; what a codec
+//! gets wrong on both sides is caught by captured frames and real clusters, not here.
+//!
+//! Everything runs on threads of its own (`embedded-0`, …), never on the caller's runtime. A broker
+//! lives on one of them with all its connections, so serving a message takes no lock.
+//!
+//! - [`cluster`]: start, stop, and everything that can be done to a running cluster
+//! - [`spec`], [`behaviour`], [`counts`]: what to start, how to misbehave, what arrived
+//! - `worker`, `port`: a thread with its brokers; a listener with its connections
+//! - `connection` (hot), `input`, `outbox`, `alarm`: one connection of a broker
+//! - `handler` (hot), `reply` (hot), `state`, `topics`, `capacity`: from request to reply
+//! - `namesrv`: routes
+
+mod alarm;
+pub mod behaviour;
+mod capacity;
+pub mod cluster;
+mod connection;
+pub mod counts;
+mod handler;
+mod input;
+mod namesrv;
+mod outbox;
+mod port;
+mod reply;
+pub mod spec;
+mod state;
+mod topics;
+mod worker;
+
+#[cfg(test)]
+mod tests;
+
+pub use behaviour::{Behaviour, Reject, Stall};
+pub use cluster::{BrokerInfo, ControlError, EmbeddedCluster};
+pub use counts::{BrokerCounts, StoredCounts};
+pub use spec::{ClusterSpec, ReplyForm, StartError};

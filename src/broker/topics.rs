@@ -1,0 +1,199 @@
+//! The topics of one broker.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::protocol::route::permission;
+
+/// Longest topic name a broker takes, in bytes.
+pub(super) const MAX_NAME_BYTES: usize = 127;
+/// The template of topics that are created automatically.
+pub(super) const DEFAULT_TOPIC: &str = "TBW102";
+/// Exists on every broker from the start, meant for load tests.
+pub(super) const BENCHMARK_TOPIC: &str = "BenchmarkTest";
+
+/// One topic: its permission and how many messages each queue has.
+#[derive(Debug)]
+pub(super) struct Topic {
+    pub(super) name: String,
+    permission: AtomicI32,
+    /// Next offset of each queue. Written by the broker's thread only, read by any.
+    queues: Box<[AtomicU64]>,
+}
+
+impl Topic {
+    fn new(name: &str, queues: u32, permission: i32) -> Self {
+        Self {
+            name: name.to_owned(),
+            permission: AtomicI32::new(permission),
+            queues: (0..queues).map(|_| AtomicU64::new(0)).collect(),
+        }
+    }
+
+    #[inline]
+    pub(super) fn permission(&self) -> i32 {
+        self.permission.load(Ordering::Relaxed)
+    }
+
+    /// Queues to read and to write; RocketMQ lets them differ, nothing here needs that.
+    #[inline]
+    pub(super) fn queue_count(&self) -> u32 {
+        u32::try_from(self.queues.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Appends one message and returns its queue offset; `None` if there is no such queue. Call
+    /// from the broker's thread only.
+    #[inline]
+    pub(super) fn append(&self, queue: usize) -> Option<u64> {
+        let next = self.queues.get(queue)?;
+        let offset = next.load(Ordering::Relaxed);
+        next.store(offset + 1, Ordering::Relaxed);
+        Some(offset)
+    }
+
+    /// Messages per queue.
+    pub(super) fn lengths(&self) -> Vec<u64> {
+        self.queues
+            .iter()
+            .map(|next| next.load(Ordering::Relaxed))
+            .collect()
+    }
+}
+
+/// All topics of a broker. Changed by the broker's thread, read by the name server and by whoever
+/// asks for counts; a connection looks here only when its own cache misses.
+#[derive(Debug, Default)]
+pub(super) struct TopicTable {
+    topics: Mutex<BTreeMap<String, Arc<Topic>>>,
+    /// Changes whenever a cached topic may be outdated.
+    generation: AtomicU64,
+}
+
+impl TopicTable {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Topic>>> {
+        self.topics.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    #[inline]
+    pub(super) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<Arc<Topic>> {
+        self.lock().get(name).map(Arc::clone)
+    }
+
+    pub(super) fn all(&self) -> Vec<Arc<Topic>> {
+        self.lock().values().map(Arc::clone).collect()
+    }
+
+    /// Creates a topic or changes an existing one; the queues that remain keep their messages.
+    pub(super) fn create(&self, name: &str, queues: u32, permission: i32) -> Arc<Topic> {
+        let topic = Topic::new(name, queues, permission);
+        let mut topics = self.lock();
+        if let Some(old) = topics.get(name) {
+            for (new, old) in topic.queues.iter().zip(&old.queues) {
+                new.store(old.load(Ordering::Relaxed), Ordering::Relaxed);
+            }
+        }
+        let topic = Arc::new(topic);
+        topics.insert(name.to_owned(), Arc::clone(&topic));
+        self.generation.fetch_add(1, Ordering::Relaxed);
+        topic
+    }
+
+    /// Forgets a topic and its messages.
+    pub(super) fn delete(&self, name: &str) {
+        self.lock().remove(name);
+        self.generation.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn set_permission(&self, name: &str, permission: i32) {
+        if let Some(topic) = self.lock().get(name) {
+            topic.permission.store(permission, Ordering::Relaxed);
+        }
+    }
+
+    /// R105: an unknown topic is made after `template`, if that may be inherited from.
+    pub(super) fn create_after(
+        &self,
+        name: &str,
+        template: &str,
+        queues: i32,
+    ) -> Option<Arc<Topic>> {
+        let template = self.get(template)?;
+        if template.permission() & permission::INHERIT == 0 {
+            return None;
+        }
+        let queues = u32::try_from(queues).unwrap_or(0);
+        let queues = queues.min(template.queue_count());
+        Some(self.create(name, queues, template.permission() & !permission::INHERIT))
+    }
+}
+
+/// Whether a topic may bear this name.
+pub(super) fn is_legal_name(name: &str) -> bool {
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"%|_-".contains(&byte);
+    !name.is_empty() && name.len() <= MAX_NAME_BYTES && name.bytes().all(legal)
+}
+
+/// Whether clients may never send to this topic, existing or not.
+pub(super) fn is_forbidden(name: &str) -> bool {
+    [
+        "SCHEDULE_TOPIC_XXXX",
+        "RMQ_SYS_TRANS_HALF_TOPIC",
+        "RMQ_SYS_TRANS_OP_HALF_TOPIC",
+        "TRANS_CHECK_MAX_TIME_TOPIC",
+        "SELF_TEST_TOPIC",
+        "OFFSET_MOVED_EVENT",
+    ]
+    .contains(&name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn queue_offsets_are_consecutive_and_survive_a_change_of_the_topic() {
+        let table = TopicTable::default();
+        let before = table.generation();
+        let topic = table.create("T", 2, 6);
+        assert_ne!(table.generation(), before);
+        assert_eq!(
+            [0, 0, 1].map(|queue| topic.append(queue)),
+            [0, 1, 0].map(Some)
+        );
+        assert_eq!(topic.append(2), None);
+        let wider = table.create("T", 3, 4);
+        assert_eq!(wider.lengths(), [2, 1, 0]);
+        assert_eq!(wider.permission(), 4);
+        table.delete("T");
+        assert!(table.get("T").is_none());
+    }
+
+    #[test]
+    fn a_topic_is_made_after_its_template_only_if_that_may_be_inherited() {
+        let table = TopicTable::default();
+        table.create("template", 8, 7);
+        let made = table.create_after("A", "template", 4).unwrap();
+        assert_eq!((made.queue_count(), made.permission()), (4, 6));
+        let made = table.create_after("B", "template", 99).unwrap();
+        assert_eq!(made.queue_count(), 8);
+        assert!(table.create_after("C", "A", 4).is_none());
+        assert!(table.create_after("C", "nothing", 4).is_none());
+        assert!(table.get("C").is_none());
+    }
+
+    #[test]
+    fn names_are_checked_as_java_does() {
+        assert!(["T", "%RETRY%g", "a|b_c-9"].into_iter().all(is_legal_name));
+        let long = "x".repeat(MAX_NAME_BYTES + 1);
+        assert!(
+            !["", "a b", "ü", "a.b", &long]
+                .into_iter()
+                .any(is_legal_name)
+        );
+    }
+}
