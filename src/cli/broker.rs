@@ -3,8 +3,10 @@
 use clap::Args;
 
 use super::exit::Exit;
-use super::message;
+use super::{message, signals, stdout};
+use crate::broker::{Behaviour, ClusterSpec, EmbeddedCluster, Reject, Stall, StartError};
 use crate::config::value::{CountSetting, DurationSetting, StallSetting};
+use crate::protocol::ResponseCode;
 
 /// Arguments of `broker`.
 #[derive(Debug, Clone, Args)]
@@ -40,8 +42,55 @@ pub struct BrokerArgs {
     pub run_for: Option<DurationSetting>,
 }
 
-/// Does `broker`.
-pub(crate) fn run(_args: &BrokerArgs) -> Exit {
-    message::error(&"the embedded cluster is not available yet in this version");
-    Exit::OwnError
+/// Does `broker`: runs until the time is over or a signal comes, then says what arrived.
+pub(crate) fn run(args: &BrokerArgs) -> Exit {
+    match serve(args) {
+        Ok(exit) => exit,
+        Err(error) => {
+            message::error(&error);
+            message::hint(&"choose other ports with --namesrv-port and --port; 0 takes free ones");
+            Exit::OwnError
+        }
+    }
+}
+
+fn serve(args: &BrokerArgs) -> Result<Exit, StartError> {
+    let reject = args.reject.map(|code| Reject {
+        code: ResponseCode(code),
+        remark: "refused on request (--reject)".to_owned(),
+        every: 1,
+    });
+    let behaviour = Behaviour {
+        delay: args.delay.0,
+        stall: args.stall.map(|stall| Stall {
+            length: stall.length,
+            every: stall.every,
+        }),
+        capacity_per_s: args.capacity.map(|capacity| capacity.0),
+        reject,
+        ..Behaviour::default()
+    };
+    let cluster = EmbeddedCluster::start(ClusterSpec {
+        brokers: usize::from(args.brokers),
+        queues: args.queues,
+        namesrv_port: args.namesrv_port,
+        broker_port: args.port,
+        behaviour,
+        ..ClusterSpec::default()
+    })?;
+    let address = cluster.namesrv_address();
+    message::note(&format_args!(
+        "an embedded cluster, not Apache RocketMQ: rmq-bench --namesrv {address}"
+    ));
+    if stdout::write(&format!("{address}\n")) != Exit::Success {
+        return Ok(Exit::OwnError);
+    }
+    signals::wait(args.run_for.map(|time| time.0));
+    let stored = cluster.stored();
+    Ok(stdout::write(&format!(
+        "stored {} messages ({} bytes), refused {}\n",
+        stored.messages(),
+        stored.body_bytes(),
+        stored.rejected()
+    )))
 }

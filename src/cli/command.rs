@@ -37,7 +37,6 @@ enum Command {
     #[command(after_help = help::SHORT, after_long_help = help::long())]
     Run(RunArgs),
     /// Runs an embedded cluster as a process of its own
-    #[command(hide = true)]
     Broker(BrokerArgs),
     /// Prints a JSON Schema
     Schema(SchemaArgs),

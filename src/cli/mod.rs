@@ -2,6 +2,7 @@
 //!
 //! - [`command`]: the commands, parsing and dispatch; [`options`]: the options of `produce`
 //! - [`produce`]: `produce` and `run` up to the resolved plan; [`produce_run`]: the run itself
+//! - `target`, `watch`, `outcome`, `outputs`, `signals`: the parts of a run
 //! - [`dry_run`], [`broker`], [`schema`], [`version`]: the smaller commands
 //! - [`live`]: the live view; [`log`], [`message`]: everything else on stderr; [`stdout`]: results
 //! - [`exit`]: exit codes; [`help`]: examples and the tables under the help
@@ -19,11 +20,16 @@ pub mod live;
 pub mod log;
 pub mod message;
 pub mod options;
+mod outcome;
+mod outputs;
 pub mod produce;
 pub mod produce_run;
 pub mod schema;
+mod signals;
 pub mod stdout;
+mod target;
 pub mod version;
+mod watch;
 
 pub use command::main;
 pub use exit::Exit;

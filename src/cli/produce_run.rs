@@ -1,14 +1,264 @@
-//! The run of `produce` itself.
+//! The run of `produce` itself: target, client, load, report, exit code.
+
+use std::fmt::Display;
+use std::sync::Arc;
 
 use super::exit::Exit;
-use super::{dry_run, message};
+use super::outcome::Finished;
+use super::target::RunningTarget;
+use super::watch::Watch;
+use super::{message, outputs, signals};
+use crate::broker::StartError;
+use crate::client::{ClientError, ClientInstance};
 use crate::config::RunPlan;
+use crate::load::{LoadError, LoadOutcome, LoadRun, StopSignal};
+use crate::metrics::{LatencySummary, Summary};
+use crate::report::{Host, RunResult, build_result};
+use crate::verdict::Status;
+
+/// A run that gave no result.
+struct Failure {
+    exit: Exit,
+    error: String,
+    hint: Option<&'static str>,
+}
+
+impl Failure {
+    fn own(error: impl Display) -> Self {
+        Self {
+            exit: Exit::OwnError,
+            error: error.to_string(),
+            hint: None,
+        }
+    }
+}
+
+impl From<StartError> for Failure {
+    fn from(error: StartError) -> Self {
+        Self::own(error)
+    }
+}
+
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Self {
+        let (exit, hint) = match &error {
+            ClientError::Namesrv { .. } => (
+                Exit::Connect,
+                Some("check --namesrv, and that a name server listens there"),
+            ),
+            ClientError::NoRoute { .. } => (
+                Exit::Connect,
+                Some("create the topic, or name another with --topic"),
+            ),
+            ClientError::NotWritable { .. } => (
+                Exit::Connect,
+                Some("give the topic write permission, or name another with --topic"),
+            ),
+            ClientError::Connect { .. } => (
+                Exit::Connect,
+                Some(
+                    "the route names this address: check that it is reachable from here (brokerIP1)",
+                ),
+            ),
+            ClientError::Illegal { .. } => (Exit::Usage, None),
+            _ => (Exit::OwnError, None),
+        };
+        Self {
+            exit,
+            error: error.to_string(),
+            hint,
+        }
+    }
+}
+
+impl From<LoadError> for Failure {
+    fn from(error: LoadError) -> Self {
+        match error {
+            LoadError::Client(error) => error.into(),
+            other => Self::own(other),
+        }
+    }
+}
 
 /// Carries out a plan and reports it.
 #[must_use]
 #[allow(clippy::needless_pass_by_value, reason = "a run owns its plan")]
 pub fn execute(plan: RunPlan) -> Exit {
-    message::note(&dry_run::text(&plan));
-    message::error(&"runs are not available yet in this version");
-    Exit::OwnError
+    run(&plan).unwrap_or_else(|failure| {
+        message::error(&failure.error);
+        if let Some(hint) = failure.hint {
+            message::hint(&hint);
+        }
+        failure.exit
+    })
+}
+
+fn run(plan: &RunPlan) -> Result<Exit, Failure> {
+    outputs::check(&plan.report).map_err(Failure::own)?;
+    let host = Host::read();
+    let target = RunningTarget::start(&plan.target)?;
+    let mut client = plan.client.clone();
+    client.namesrv.clone_from(&target.namesrv);
+    let instance = Arc::new(ClientInstance::new(client)?);
+    instance.start()?;
+    instance.register_group(&plan.send.group)?;
+    let mut watch = Watch::new(plan, Arc::clone(&instance)).map_err(Failure::own)?;
+    let stop = Arc::new(StopSignal::default());
+    signals::listen(Arc::clone(&stop));
+    let load = LoadRun {
+        plan: plan.load.clone(),
+        instance: Arc::clone(&instance),
+        send: plan.send.clone(),
+        stop,
+        reserved_cores: target.reserved_cores(),
+        audit: plan.report.audit.is_some(),
+    };
+    let started_at = jiff::Timestamp::now();
+    let outcome = load.execute(|second| watch.second(second));
+    let (in_flight_growth, lines_written) = watch.finish();
+    leave(&instance);
+    let outcome = outcome?;
+    for (broker, why) in &outcome.unreachable {
+        let name = outcome
+            .brokers
+            .get(broker.index())
+            .map_or("?", |broker| broker.name.as_str());
+        message::note(&format_args!(
+            "{name} could not be reached at the start: {why}"
+        ));
+    }
+    tell_remarks(&outcome);
+    let finished = Finished {
+        plan,
+        target: &target,
+        instance: &instance,
+        outcome: &outcome,
+        started_at,
+        host,
+        in_flight_growth,
+    };
+    let (result, summary) = report(&finished);
+    let written = outputs::write(&plan.report, &result);
+    if let Err(open) = summary.check_sums() {
+        return Err(Failure::own(format_args!(
+            "the accounts do not close, please report it: {open:?}"
+        )));
+    }
+    Ok(exit_code(
+        plan,
+        &result,
+        &summary,
+        if lines_written {
+            written
+        } else {
+            Exit::OwnError
+        },
+    ))
+}
+
+/// Unregisters the client; a cluster that does not answer costs a second.
+fn leave(instance: &ClientInstance) {
+    match tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime.block_on(instance.shutdown()),
+        Err(error) => message::note(&format_args!("not unregistered from the brokers: {error}")),
+    }
+}
+
+/// The brokers' own words, once per kind of refusal.
+fn tell_remarks(outcome: &LoadOutcome) {
+    let mut told = Vec::new();
+    for (kind, remark) in outcome.shards.iter().flat_map(|shard| &shard.remarks) {
+        if !told.contains(kind) {
+            told.push(*kind);
+            message::note(&format_args!("{kind}: a broker said: {remark}"));
+        }
+    }
+}
+
+fn report(finished: &Finished<'_>) -> (RunResult, Summary) {
+    let outcome = finished.outcome;
+    let from = outcome.window_from;
+    let until = from.plus(outcome.measured_time);
+    let summary = Summary::new(outcome.measured.clone(), from.0, until.0);
+    let verdict = finished.verdict(&summary);
+    let mut result = build_result(&summary, finished.facts(verdict));
+    result.rate.acked_per_s = finished.acked_per_s();
+    (result, summary)
+}
+
+fn exit_code(plan: &RunPlan, result: &RunResult, summary: &Summary, written: Exit) -> Exit {
+    if result.run.stop_reason == crate::report::StopReason::Interrupted {
+        return Exit::Interrupted;
+    }
+    if written != Exit::Success {
+        return written;
+    }
+    if summary
+        .error_share()
+        .is_some_and(|share| share > plan.report.max_error_rate)
+    {
+        message::error(&format_args!(
+            "{:.2}% of the sends failed or are unknown, --max-error-rate allows {:.2}%",
+            summary.error_share().unwrap_or_default() * 100.0,
+            plan.report.max_error_rate * 100.0
+        ));
+        return Exit::FailedSends;
+    }
+    let figures = |name: &str| figure(result, summary, name);
+    let mut missed = false;
+    for threshold in &plan.report.fail_if {
+        let judgement = threshold.evaluate(&figures);
+        if !judgement.passed {
+            missed = true;
+            message::error(&judgement.sentence);
+        }
+    }
+    if missed {
+        return Exit::Threshold;
+    }
+    if plan.report.strict && result.verdict.status == Status::Invalid {
+        message::error(&"the verdict is INVALID and --strict was given");
+        return Exit::InvalidGenerator;
+    }
+    Exit::Success
+}
+
+/// A figure by the name thresholds use: latencies in ns, shares from 0 to 1, rates per second.
+#[allow(
+    clippy::cast_precision_loss,
+    reason = "compared with a limit given by hand"
+)]
+fn figure(result: &RunResult, summary: &Summary, name: &str) -> Option<f64> {
+    let counters = summary.counters();
+    let share = |part: u64, whole: u64| (whole > 0).then(|| part as f64 / whole as f64);
+    match name {
+        "error_rate" => return summary.error_share(),
+        "achieved" => return share(counters.acked, counters.planned),
+        "retry_rate" => return share(counters.retries(), counters.attempts()),
+        "acked_per_s" => return result.rate.acked_per_s,
+        _ => {}
+    }
+    let (series, statistic) = name.split_once('.')?;
+    let series: &LatencySummary = match series {
+        "response" => result.latency.response.as_ref()?,
+        "service" => result.latency.service.as_ref()?,
+        "lateness" => &result.latency.lateness,
+        "queue" => &result.latency.queue,
+        _ => return None,
+    };
+    let ns = match statistic {
+        "p50" => series.p50_ns,
+        "p90" => series.p90_ns,
+        "p95" => series.p95_ns,
+        "p99" => series.p99_ns,
+        "p999" => series.p999_ns,
+        "p9999" => series.p9999_ns,
+        "max" => series.max_ns,
+        "mean" => series.mean_ns,
+        _ => None,
+    };
+    ns.map(|ns| ns as f64)
 }

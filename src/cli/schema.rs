@@ -5,17 +5,21 @@ use clap::{Args, ValueEnum};
 use super::exit::Exit;
 use super::stdout;
 use crate::config::schema;
+use crate::report::schema::schema as report_schema;
 
 /// Arguments of `schema`.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct SchemaArgs {
     /// Schema of what
+    #[arg(default_value = "result")]
     of: SchemaOf,
 }
 
 /// What there are schemas of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum SchemaOf {
+    /// A result (`--format json`)
+    Result,
     /// A profile, after TOML has been read
     Profile,
 }
@@ -23,6 +27,7 @@ enum SchemaOf {
 /// Does `schema`.
 pub(crate) fn run(args: &SchemaArgs) -> Exit {
     let schema = match args.of {
+        SchemaOf::Result => report_schema(),
         SchemaOf::Profile => schema::profile(),
     };
     stdout::write(&format!("{schema:#}\n"))

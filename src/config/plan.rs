@@ -78,6 +78,8 @@ pub struct ReportPlan {
     pub format: OutputFormat,
     /// File for one JSON line per second.
     pub intervals: Option<PathBuf>,
+    /// File for one JSON line per message.
+    pub audit: Option<PathBuf>,
     /// Conditions that fail the run.
     pub fail_if: Vec<Threshold>,
     /// Whether an invalid verdict fails the run.

@@ -181,6 +181,7 @@ fn report(settings: Settings) -> ReportPlan {
         outputs: settings.output.value,
         format: settings.format.value,
         intervals: settings.intervals.map(|given| given.value.0),
+        audit: settings.audit.map(|given| given.value.0),
         fail_if: settings.fail_if.value,
         strict: settings.strict.value.0,
         max_error_rate: settings.max_error_rate.value.fraction(),

@@ -168,6 +168,11 @@ settings! {
     Output "format" "FORMAT" format: Given<OutputFormat> = "text";
     /// Write one JSON line per second to FILE
     Output "intervals" "FILE" intervals: Option<Given<FilePath>>;
+    /// One line of JSON per measured message: its id, how it ended, broker and queue
+    ///
+    /// For checking afterwards that what was acknowledged is stored. It is kept in memory for a
+    /// second at a time and costs CPU: leave it out of runs for figures.
+    Output "audit" "FILE" audit: Option<Given<FilePath>>;
     /// Fail the run (exit code 10) when this holds, as in 'p99>20ms' (repeatable)
     ///
     /// Figures: p50 p90 p95 p99 p999 p9999 max mean of the response time, or of another one with

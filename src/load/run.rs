@@ -503,7 +503,10 @@ impl Collector<'_> {
         self.give_back(second.recorders);
     }
 
-    fn give_back(&self, recorders: Recorders) {
+    /// Empties the recorders here, so that a shard need not.
+    fn give_back(&self, mut recorders: Recorders) {
+        recorders.measured.clear();
+        recorders.warmup.clear();
         // Shards that have ended need none any more.
         drop(self.recycle.send(recorders));
     }

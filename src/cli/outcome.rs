@@ -1,0 +1,330 @@
+//! From what a run found out to what its report is made of.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use super::target::RunningTarget;
+use super::version::GIT;
+use crate::client::fault::Cause;
+use crate::client::{ClientInstance, KnownBroker};
+use crate::config::{RunPlan, Target};
+use crate::load::{LoadModel, LoadOutcome, SendMode, StopReason};
+use crate::metrics::{Label, Summary};
+use crate::report::build::{BrokerFacts, GeneratorFacts, RunFacts};
+use crate::report::figures::{Avoidance, AvoidanceCause, AvoidanceEvent};
+use crate::report::host::{Host, resident_bytes};
+use crate::report::result;
+use crate::transport::Nanos;
+use crate::verdict::{
+    Cap, CapKind, CpuUse, Ending, Evidence, Pacing, ThreadCpu, Tick, Verdict, judge,
+};
+
+/// `MQVersion` ordinals worth a name; the others are given as numbers.
+const VERSIONS: [(i32, &str); 15] = [
+    (317, "4.5.2"),
+    (393, "4.9.0"),
+    (401, "4.9.4"),
+    (407, "4.9.7"),
+    (409, "4.9.8"),
+    (413, "5.0.0"),
+    (441, "5.1.4"),
+    (453, "5.2.0"),
+    (473, "5.3.0"),
+    (475, "5.3.1"),
+    (477, "5.3.2"),
+    (479, "5.3.3"),
+    (481, "5.3.4"),
+    (493, "5.4.0"),
+    (513, "5.5.0"),
+];
+
+/// A run that is over, and everything known beside its numbers.
+pub(crate) struct Finished<'a> {
+    pub(crate) plan: &'a RunPlan,
+    pub(crate) target: &'a RunningTarget,
+    pub(crate) instance: &'a Arc<ClientInstance>,
+    pub(crate) outcome: &'a LoadOutcome,
+    pub(crate) started_at: jiff::Timestamp,
+    pub(crate) host: Host,
+    pub(crate) in_flight_growth: Option<u64>,
+}
+
+impl Finished<'_> {
+    /// Acknowledgements that came inside the window, per second: what came in the drain is no rate.
+    #[allow(clippy::cast_precision_loss, reason = "a rate is for display")]
+    pub(crate) fn acked_per_s(&self) -> Option<f64> {
+        let acked: u64 = self
+            .outcome
+            .shards
+            .iter()
+            .map(|s| s.counts.acked_in_window)
+            .sum();
+        let seconds = self.outcome.measured_time.as_secs_f64();
+        (seconds > 0.0).then(|| acked as f64 / seconds)
+    }
+
+    /// Judges the generator.
+    pub(crate) fn verdict(&self, summary: &Summary) -> Verdict {
+        let outcome = self.outcome;
+        let load = &self.plan.load;
+        let open = matches!(load.model, LoadModel::Open(_));
+        let tick = u64::try_from(outcome.pacing.tick.as_nanos()).unwrap_or(u64::MAX);
+        let pacing = match (open, tick) {
+            (false, _) => Pacing::Closed,
+            (true, 0) => Pacing::Open(Tick::PerMessage),
+            (true, tick) => Pacing::Open(Tick::Every(tick)),
+        };
+        let mut evidence = Evidence::of(summary, pacing);
+        evidence.acked_per_s = self.acked_per_s();
+        let unanswered = Label {
+            name: "unanswered",
+            code: None,
+        };
+        evidence.drain_unanswered = summary.counters().errors.get(unanswered);
+        evidence.in_flight_growth = self.in_flight_growth.filter(|_| open);
+        evidence.cap = open.then(|| self.cap());
+        evidence.cpu = self.cpu_use();
+        evidence.ending = match outcome.stop_reason {
+            StopReason::Interrupted => Ending::Interrupted,
+            StopReason::Aborted => Ending::Aborted,
+            StopReason::Duration | StopReason::Count => Ending::Complete,
+        };
+        judge(&evidence)
+    }
+
+    #[allow(clippy::cast_precision_loss, reason = "a share")]
+    fn cap(&self) -> Cap {
+        let load = &self.plan.load;
+        let (kind, limit) = match load.mode {
+            SendMode::Sync => (CapKind::Callers, load.callers),
+            SendMode::Async | SendMode::Oneway => (CapKind::InFlight, load.in_flight),
+        };
+        let rounds: u64 = self
+            .outcome
+            .shards
+            .iter()
+            .map(|shard| shard.counts.rounds)
+            .sum();
+        let blocked: u64 = self
+            .outcome
+            .shards
+            .iter()
+            .map(|shard| shard.counts.blocked)
+            .sum();
+        Cap {
+            kind,
+            limit: limit as u64,
+            blocked_share: blocked as f64 / rounds.max(1) as f64,
+        }
+    }
+
+    #[allow(clippy::cast_precision_loss, reason = "a share")]
+    fn cpu_use(&self) -> CpuUse {
+        let outcome = self.outcome;
+        let seconds = outcome.measured_time.as_secs_f64();
+        if seconds <= 0.0 {
+            return CpuUse::default();
+        }
+        let share = |cpu: Duration| cpu.as_secs_f64() / seconds;
+        let shards = outcome.shards.iter().enumerate();
+        let mut threads: Vec<ThreadCpu> = shards
+            .map(|(index, shard)| ThreadCpu {
+                name: format!("shard-{index}"),
+                share: share(shard.cpu),
+            })
+            .collect();
+        threads.push(ThreadCpu {
+            name: "client".to_owned(),
+            share: share(outcome.client_cpu),
+        });
+        let total: f64 = threads.iter().map(|thread| thread.share).sum();
+        let total_share = self.host.cpus.map(|cpus| total / cpus as f64);
+        CpuUse {
+            threads,
+            total_share,
+        }
+    }
+
+    /// Everything the report says beside the numbers of the window.
+    pub(crate) fn facts(&self, verdict: Verdict) -> RunFacts {
+        let outcome = self.outcome;
+        let io = |which: fn(&crate::transport::link::IoCounts) -> u64| {
+            Some(outcome.shards.iter().map(|shard| which(&shard.io)).sum())
+        };
+        let cpu: Duration = outcome
+            .shards
+            .iter()
+            .map(|shard| shard.cpu)
+            .sum::<Duration>()
+            + outcome.client_cpu;
+        let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        let retried = self.plan.load.mode != SendMode::Oneway;
+        let attempts_allowed = if retried {
+            self.plan.send.retries + 1
+        } else {
+            1
+        };
+        let (config, config_source) = self.config();
+        RunFacts {
+            tool: result::Tool::current(GIT),
+            run: self.run(),
+            config,
+            config_source,
+            window: result::Window {
+                warmup_s: outcome.warmup_time.as_secs_f64(),
+                measured_s: outcome.measured_time.as_secs_f64(),
+                drain_s: outcome.drain_time.as_secs_f64(),
+            },
+            verdict,
+            attempts_allowed,
+            brokers: outcome
+                .brokers
+                .iter()
+                .enumerate()
+                .map(|(i, b)| self.broker(i, b))
+                .collect(),
+            avoidance: Some(self.avoidance()),
+            generator: GeneratorFacts {
+                cpu_ns: u64::try_from(cpu.as_nanos()).ok(),
+                writes: io(|io| io.writes),
+                reads: io(|io| io.reads),
+                rss_bytes: resident_bytes(),
+                shards: count(outcome.shards.len()),
+                connections: outcome
+                    .shards
+                    .iter()
+                    .map(|shard| count(shard.connections))
+                    .sum(),
+            },
+            host: self.host.clone(),
+        }
+    }
+
+    fn config(&self) -> (Map<String, Value>, BTreeMap<String, String>) {
+        let mut config = Map::new();
+        let mut sources = BTreeMap::new();
+        for setting in &self.plan.resolved {
+            let key = setting.key.replace('-', "_");
+            let value = serde_json::to_value(&setting.value).unwrap_or(Value::Null);
+            sources.insert(key.clone(), setting.source.to_string());
+            config.insert(key, value);
+        }
+        let pacing = &self.outcome.pacing;
+        config.insert(
+            "shards_why".to_owned(),
+            Value::from(pacing.shards_why.clone()),
+        );
+        let tick = u64::try_from(pacing.tick.as_micros()).unwrap_or(u64::MAX);
+        config.insert("tick_us".to_owned(), Value::from(tick));
+        (config, sources)
+    }
+
+    fn run(&self) -> result::Run {
+        let load = &self.plan.load;
+        let limit = |n: usize| u64::try_from(n).ok();
+        let (mode, callers, in_flight_limit) = match load.mode {
+            SendMode::Sync => (result::Mode::Sync, limit(load.callers), None),
+            SendMode::Async => (result::Mode::Async, None, limit(load.in_flight)),
+            SendMode::Oneway => (result::Mode::Oneway, None, limit(load.in_flight)),
+        };
+        result::Run {
+            id: format!("{:016x}", rand::random::<u64>()),
+            started_at: self.started_at.to_string(),
+            command: "produce".to_owned(),
+            mode,
+            load_model: match load.model {
+                LoadModel::Open(_) => result::LoadModel::Open,
+                LoadModel::Closed => result::LoadModel::Closed,
+            },
+            callers,
+            in_flight_limit,
+            stop_reason: match self.outcome.stop_reason {
+                StopReason::Duration => result::StopReason::Duration,
+                StopReason::Count => result::StopReason::Count,
+                StopReason::Interrupted => result::StopReason::Interrupted,
+                StopReason::Aborted => result::StopReason::Aborted,
+            },
+            target: self.target(),
+            topic: load.topic.clone(),
+            group: self.plan.send.group.clone(),
+        }
+    }
+
+    fn target(&self) -> result::Target {
+        let brokers = self.outcome.route_brokers.iter().filter_map(|id| {
+            let broker = self.outcome.brokers.get(id.index())?;
+            Some(result::TargetBroker {
+                name: broker.name.clone(),
+                address: broker.address.clone().unwrap_or_default(),
+                version: broker.version.map(version),
+            })
+        });
+        result::Target {
+            kind: match self.plan.target {
+                Target::Embedded(_) => result::TargetKind::Embedded,
+                Target::Cluster { .. } => result::TargetKind::Cluster,
+            },
+            namesrv: self.target.namesrv.clone(),
+            brokers: brokers.collect(),
+        }
+    }
+
+    fn broker(&self, index: usize, broker: &KnownBroker) -> BrokerFacts {
+        let faults = self.instance.faults();
+        let id = crate::client::BrokerId(u16::try_from(index).unwrap_or(u16::MAX));
+        let avoided = faults.isolated_time(id, Nanos::now());
+        BrokerFacts {
+            name: broker.name.clone(),
+            address: broker.address.clone().unwrap_or_default(),
+            avoided_ms: faults.config().enabled.then(|| millis(avoided)),
+        }
+    }
+
+    fn avoidance(&self) -> Avoidance {
+        let faults = self.instance.faults();
+        let (_, events) = faults.events();
+        let assumed = faults.config().generation.failure_latency();
+        let from = self.outcome.window_from;
+        let events: Vec<AvoidanceEvent> = events
+            .into_iter()
+            .filter(|event| event.at >= from)
+            .map(|event| AvoidanceEvent {
+                at_ms: event.at.since(from) / 1_000_000,
+                broker: self
+                    .outcome
+                    .brokers
+                    .get(event.broker.index())
+                    .map_or_else(String::new, |broker| broker.name.clone()),
+                for_ms: millis(event.isolated_for),
+                cause: match event.cause {
+                    Cause::Latency => AvoidanceCause::Latency,
+                    Cause::Error => AvoidanceCause::Error,
+                },
+                observed_us: u64::try_from(event.observed.unwrap_or(assumed).as_micros())
+                    .unwrap_or(u64::MAX),
+            })
+            .collect();
+        let isolations = events.len() as u64;
+        Avoidance {
+            enabled: faults.config().enabled,
+            isolations,
+            events,
+        }
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// A broker's version for people.
+fn version(ordinal: i32) -> String {
+    let known = VERSIONS.iter().find(|(number, _)| *number == ordinal);
+    known.map_or_else(
+        || format!("MQVersion {ordinal}"),
+        |(_, name)| (*name).to_owned(),
+    )
+}

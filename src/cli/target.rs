@@ -1,0 +1,59 @@
+//! The cluster of a run: an existing one, or one started in this process.
+
+use super::message;
+use crate::broker::{Behaviour, ClusterSpec, EmbeddedCluster, Stall, StartError};
+use crate::config::{EmbeddedSettings, Target};
+
+/// A cluster that can be sent to; an embedded one lives as long as this.
+pub(crate) struct RunningTarget {
+    pub(crate) namesrv: Vec<String>,
+    pub(crate) embedded: Option<EmbeddedCluster>,
+}
+
+impl RunningTarget {
+    /// Starts what has to be started.
+    pub(crate) fn start(target: &Target) -> Result<Self, StartError> {
+        match target {
+            Target::Cluster { namesrv } => Ok(Self {
+                namesrv: namesrv.clone(),
+                embedded: None,
+            }),
+            Target::Embedded(settings) => {
+                let cluster = EmbeddedCluster::start(spec(settings))?;
+                let brokers = settings.brokers;
+                message::note(&format_args!(
+                    "no --namesrv given: testing an embedded cluster of {brokers} broker(s) in this \
+                     process, not Apache RocketMQ"
+                ));
+                let namesrv = vec![cluster.namesrv_address()];
+                Ok(Self {
+                    namesrv,
+                    embedded: Some(cluster),
+                })
+            }
+        }
+    }
+
+    /// Cores the cluster needs of this machine: an embedded one runs on a thread of its own.
+    pub(crate) fn reserved_cores(&self) -> usize {
+        usize::from(self.embedded.is_some())
+    }
+}
+
+fn spec(settings: &EmbeddedSettings) -> ClusterSpec {
+    let stall = settings.stall.map(|stall| Stall {
+        length: stall.length,
+        every: stall.every,
+    });
+    ClusterSpec {
+        brokers: settings.brokers,
+        queues: settings.queues,
+        behaviour: Behaviour {
+            delay: settings.delay,
+            stall,
+            capacity_per_s: settings.capacity_per_s,
+            ..Behaviour::default()
+        },
+        ..ClusterSpec::default()
+    }
+}

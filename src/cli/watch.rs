@@ -1,0 +1,202 @@
+//! What is shown and written while a run goes on: live view, interval log, audit trail.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::live::{LiveBroker, LiveMode, LiveSnapshot, LiveView, Phase};
+use super::message;
+use crate::client::{BrokerId, ClientInstance};
+use crate::config::RunPlan;
+use crate::load::{LoadModel, RunPhase, RunSecond};
+use crate::metrics::Interval;
+use crate::report::intervals;
+use crate::transport::Nanos;
+
+/// A file written line by line; the first failure is told, and reported at the end.
+struct LineFile {
+    path: PathBuf,
+    file: BufWriter<File>,
+    failed: Option<io::Error>,
+}
+
+impl LineFile {
+    fn create(path: &PathBuf) -> io::Result<Self> {
+        let file = BufWriter::new(File::create(path)?);
+        Ok(Self {
+            path: path.clone(),
+            file,
+            failed: None,
+        })
+    }
+
+    fn write(&mut self, lines: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) {
+        if self.failed.is_some() {
+            return;
+        }
+        if let Err(error) = lines(&mut self.file).and_then(|()| self.file.flush()) {
+            message::error(&format_args!(
+                "cannot write to {}: {error}",
+                self.path.display()
+            ));
+            self.failed = Some(error);
+        }
+    }
+}
+
+/// Takes in each second of a run.
+pub(crate) struct Watch {
+    view: LiveView,
+    intervals: Option<LineFile>,
+    audit: Option<LineFile>,
+    instance: Arc<ClientInstance>,
+    plan: Totals,
+    seen: Seen,
+}
+
+/// What the plan says about lengths.
+struct Totals {
+    warmup: Duration,
+    duration: Option<Duration>,
+    count: Option<u64>,
+    planned_per_s: Option<f64>,
+}
+
+#[derive(Default)]
+struct Seen {
+    sent: u64,
+    retries: u64,
+    errors: u64,
+    unsent: u64,
+    /// Sends in flight at the end of the first and of the last measured second.
+    in_flight_first: Option<u64>,
+    in_flight_last: u64,
+}
+
+impl Watch {
+    /// Opens the files before anything is sent, so that a wrong path costs no run.
+    pub(crate) fn new(plan: &RunPlan, instance: Arc<ClientInstance>) -> Result<Self, String> {
+        let open = |path: &Option<PathBuf>| {
+            let created = path.as_ref().map(|path| {
+                LineFile::create(path)
+                    .map_err(|error| format!("cannot write to {}: {error}", path.display()))
+            });
+            created.transpose()
+        };
+        let planned_per_s = match plan.load.model {
+            LoadModel::Open(rate) => Some(rate.per_second()),
+            LoadModel::Closed => None,
+        };
+        let bound = plan.load.bound;
+        Ok(Self {
+            intervals: open(&plan.report.intervals)?,
+            audit: open(&plan.report.audit)?,
+            view: LiveView::new(LiveMode::choose(&plan.report)),
+            instance,
+            plan: Totals {
+                warmup: plan.load.warmup,
+                duration: bound.duration,
+                count: bound.count,
+                planned_per_s,
+            },
+            seen: Seen::default(),
+        })
+    }
+
+    /// One second has passed.
+    pub(crate) fn second(&mut self, second: &RunSecond<'_>) {
+        let names: Vec<String> = second
+            .brokers
+            .iter()
+            .map(|broker| broker.name.clone())
+            .collect();
+        let at_s = second.elapsed.as_secs_f64();
+        let interval = Interval::new(at_s, second.in_flight, second.recorder, &names);
+        let counters = second.recorder.counters();
+        if second.phase == RunPhase::Measure {
+            self.seen.sent += counters.sent;
+            self.seen.in_flight_first.get_or_insert(second.in_flight);
+            self.seen.in_flight_last = second.in_flight;
+        }
+        self.seen.retries += counters.retries();
+        self.seen.errors += counters.failed + counters.unknown;
+        self.seen.unsent += counters.unsent;
+        if let Some(file) = &mut self.intervals {
+            file.write(|out| intervals::write(out, &interval));
+        }
+        if let Some(file) = &mut self.audit {
+            file.write(|out| {
+                for record in second.audit {
+                    let broker = record.broker.and_then(|id| names.get(id.index()));
+                    let line = serde_json::json!({
+                        "id": record.id.as_str(), "outcome": record.outcome,
+                        "broker": broker, "queue": record.queue_id,
+                    });
+                    writeln!(out, "{line}")?;
+                }
+                Ok(())
+            });
+        }
+        self.view.update(&self.snapshot(second, &interval));
+    }
+
+    fn snapshot(&self, second: &RunSecond<'_>, interval: &Interval) -> LiveSnapshot {
+        let micros = |ns: Option<u64>| ns.map(|ns| Duration::from_nanos(ns).as_secs_f64() * 1e6);
+        let (phase, began, total) = match second.phase {
+            RunPhase::Connecting => (Phase::Connecting, Duration::ZERO, None),
+            RunPhase::Warmup => (Phase::Warmup, Duration::ZERO, Some(self.plan.warmup)),
+            RunPhase::Measure => (Phase::Measure, self.plan.warmup, self.plan.duration),
+            RunPhase::Drain => (Phase::Drain, second.elapsed, None),
+        };
+        let now = Nanos::now();
+        let brokers = interval.brokers.iter().enumerate().map(|(index, broker)| {
+            let id = BrokerId(u16::try_from(index).unwrap_or(u16::MAX));
+            LiveBroker {
+                name: broker.name.clone(),
+                acked_per_s: per_second(broker.acked),
+                p99_us: micros(broker.response.and_then(|response| response.p99_ns)),
+                avoided: !self.instance.faults().standing(id, now).available,
+            }
+        });
+        let response = interval.response;
+        LiveSnapshot {
+            elapsed: second.elapsed.saturating_sub(began),
+            phase,
+            total,
+            count: self.plan.count.map(|count| (self.seen.sent, count)),
+            planned_per_s: self.plan.planned_per_s,
+            sent_per_s: per_second(interval.sent),
+            acked_per_s: per_second(interval.acked),
+            in_flight: second.in_flight,
+            p50_us: micros(response.map(|response| response.p50_ns)),
+            p99_us: micros(response.and_then(|response| response.p99_ns)),
+            max_us: micros(response.map(|response| response.max_ns)),
+            retries: self.seen.retries,
+            errors: self.seen.errors,
+            unsent: self.seen.unsent,
+            brokers: brokers.collect(),
+        }
+    }
+
+    /// Ends the view. Returns by how much sends in flight grew over the window, and whether every
+    /// line was written.
+    pub(crate) fn finish(mut self) -> (Option<u64>, bool) {
+        self.view.finish();
+        let growth = self
+            .seen
+            .in_flight_first
+            .map(|first| self.seen.in_flight_last.saturating_sub(first));
+        let failed = [self.intervals, self.audit]
+            .iter()
+            .flatten()
+            .any(|file| file.failed.is_some());
+        (growth, !failed)
+    }
+}
+
+#[allow(clippy::cast_precision_loss, reason = "messages of one second")]
+fn per_second(count: u64) -> f64 {
+    count as f64
+}
