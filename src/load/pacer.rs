@@ -30,6 +30,8 @@ use crate::transport::{
 
 /// The pacer looks at least this often, for stops and hand-overs.
 const LONGEST_SLEEP: Duration = Duration::from_millis(10);
+/// Pacing per message, it looks this often while messages are held back by the cap.
+const HELD_BACK_SLEEP: Duration = Duration::from_micros(250);
 /// While draining it looks this often.
 const DRAIN_SLEEP: Duration = Duration::from_millis(1);
 
@@ -303,7 +305,13 @@ impl Pacer {
         let latest = now.plus(LONGEST_SLEEP);
         let tick = nanos(self.job.tick);
         if tick == 0 {
-            return due.min(latest);
+            // A message that is due and not sent waits for room; looking at once would be spinning.
+            let soonest = if due <= now {
+                now.plus(HELD_BACK_SLEEP)
+            } else {
+                due
+            };
+            return soonest.min(latest);
         }
         if self.next_tick <= now {
             // A stall is not made up for by extra ticks: the next one sends all that is due.

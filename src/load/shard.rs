@@ -444,10 +444,11 @@ impl Shard {
             || !self.waiting.is_empty()
     }
 
-    /// When the pacer has to look again: the next message, the next retry.
+    /// When the pacer has to look again: the next message, the next retry. A message held back by
+    /// the cap is due already: answers let it go, the pacer only sees to those that follow.
     #[must_use]
     pub fn next_wake(&self) -> Option<Nanos> {
-        let due = if self.is_sending() && !self.blocked {
+        let due = if self.is_sending() && !self.source.is_closed_loop() {
             self.source.next_due(self.window)
         } else {
             None
