@@ -11,8 +11,9 @@
 //! - [`cluster`]: start, stop, and everything that can be done to a running cluster
 //! - [`spec`], [`behaviour`], [`counts`]: what to start, how to misbehave, what arrived
 //! - `worker`, `port`: a thread with its brokers; a listener with its connections
-//! - `connection` (hot), `input`, `outbox`, `alarm`: one connection of a broker
-//! - `handler` (hot), `reply` (hot), `state`, `topics`, `capacity`: from request to reply
+//! - `connection`, `input`, `outbox` (all hot), `alarm`: one connection of a broker
+//! - `handler`, `request`, `store`, `reply` (all hot), `state`, `topics`, `capacity`: from request
+//!   to reply
 //! - `namesrv`: routes
 
 mod alarm;
@@ -27,8 +28,10 @@ mod namesrv;
 mod outbox;
 mod port;
 mod reply;
+mod request;
 pub mod spec;
 mod state;
+mod store;
 mod topics;
 mod worker;
 

@@ -209,6 +209,28 @@ fn a_port_in_use_is_named() {
 }
 
 #[test]
+fn given_ports_are_taken_one_after_the_other() {
+    // Some of them may belong to somebody else.
+    let started = (20_000u16..30_000).step_by(7).find_map(|first| {
+        let spec = ClusterSpec {
+            broker_port: first,
+            brokers: 3,
+            ..ClusterSpec::default()
+        };
+        Some((first, EmbeddedCluster::start(spec).ok()?))
+    });
+    let (first, cluster) = started.unwrap();
+    let addresses: Vec<_> = cluster
+        .brokers()
+        .into_iter()
+        .map(|broker| broker.address)
+        .collect();
+    let wanted = [0, 1, 2].map(|index| format!("127.0.0.1:{}", first + index));
+    assert_eq!(addresses, wanted);
+    assert_eq!(Client::of(&cluster, 2).send("x").code, 0);
+}
+
+#[test]
 fn a_spec_that_makes_no_sense_is_refused() {
     let default = ClusterSpec::default;
     for spec in [

@@ -1,0 +1,211 @@
+//! **Hot path.** Checks a message, gives it a place in a queue and answers with it.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use crate::broker::outbox::Outbox;
+use crate::broker::reply::{self, Stored};
+use crate::broker::request::SendRequest;
+use crate::broker::state::BrokerState;
+use crate::broker::topics::{self, Topic};
+use crate::protocol::frame::Frame;
+use crate::protocol::header::HeaderView;
+use crate::protocol::route::permission;
+use crate::protocol::{ResponseCode, properties};
+
+/// Bytes of a stored message besides topic, properties and body (Java: `MessageExtEncoder`).
+const RECORD_BYTES: usize = 91;
+
+/// Puts the messages of one connection into the broker's queues.
+#[derive(Debug)]
+pub(super) struct Store {
+    state: Rc<BrokerState>,
+    /// The topic sent to last and the generation of the table it was found in: most connections
+    /// send to one topic, and comparing its name is cheaper than a look-up.
+    cached: Option<(u64, Arc<Topic>)>,
+}
+
+/// Why a message is not stored.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    pub(super) code: ResponseCode,
+    pub(super) remark: String,
+}
+
+#[cold]
+pub(super) fn refuse<T>(code: ResponseCode, remark: impl Into<String>) -> Result<T, Refusal> {
+    Err(Refusal {
+        code,
+        remark: remark.into(),
+    })
+}
+
+impl Store {
+    pub(super) fn new(state: Rc<BrokerState>) -> Self {
+        Self {
+            state,
+            cached: None,
+        }
+    }
+
+    /// Stores one message. Its reply goes into `outbox`, unless none is wanted or `swallow` is set.
+    ///
+    /// # Errors
+    /// The reason to answer with when it is not stored.
+    #[inline]
+    pub(super) fn append(
+        &mut self,
+        header: &HeaderView<'_>,
+        frame: &Frame<'_>,
+        request: &SendRequest<'_>,
+        swallow: bool,
+        outbox: &mut Outbox,
+    ) -> Result<(), Refusal> {
+        let state = &*self.state;
+        let topic = topic_of(state, &mut self.cached, request)?;
+        check_permission(topic)?;
+        let queue_id = u32::try_from(request.queue_id)
+            .unwrap_or_else(|_| state.any_queue(topic.queue_count()));
+        if queue_id >= topic.queue_count() {
+            return refuse(
+                ResponseCode::INVALID_PARAMETER,
+                format!(
+                    "request queueId[{queue_id}] is illegal, topic[{}] has {} queues",
+                    topic.name,
+                    topic.queue_count()
+                ),
+            );
+        }
+        check_body(state, frame.body, request)?;
+        let Some(queue_offset) = topic.append(queue_id as usize) else {
+            return refuse(ResponseCode::SYSTEM_ERROR, "no such queue");
+        };
+        let record = RECORD_BYTES + topic.name.len() + request.properties.len() + frame.body.len();
+        let commit_log_offset = state.append_bytes(record);
+        let counters = &state.shared.counters;
+        counters.messages.add(1);
+        counters.body_bytes.add(frame.body.len() as u64);
+        if header.is_oneway() {
+            return Ok(());
+        }
+        if swallow {
+            counters.swallowed_replies.add(1);
+            return Ok(());
+        }
+        let message_id = state.message_ids.with(commit_log_offset);
+        // 5.x brokers make up a missing key; the offset id is as unique.
+        let transaction_id = match unique_id(&request.properties) {
+            Some(id) => id,
+            None => str::from_utf8(&message_id).unwrap_or_default(),
+        };
+        let stored = Stored {
+            opaque: header.opaque,
+            queue_id,
+            queue_offset,
+            message_id: &message_id,
+            transaction_id,
+        };
+        let form = state.reply_form.of(frame.serialize_type);
+        reply::encode(form, outbox.buffer(), &stored);
+        Ok(())
+    }
+}
+
+/// UNIQ_KEY; most clients write it first.
+#[inline]
+fn unique_id(text: &str) -> Option<&str> {
+    let first = text
+        .strip_prefix(properties::UNIQUE_ID_KEY)
+        .and_then(|rest| rest.strip_prefix('\u{1}'))
+        .and_then(|rest| rest.split_once('\u{2}'))
+        .map(|(id, _)| id)
+        .filter(|id| !id.is_empty());
+    first.or_else(|| {
+        properties::parse(text)
+            .find(|(name, _)| *name == properties::UNIQUE_ID_KEY)
+            .map(|(_, id)| id)
+    })
+}
+
+/// A real broker leaves the topic's permission to its clients; answering as it would for a broker
+/// that is not writable lets their reaction be tested.
+#[inline]
+fn check_permission(topic: &Topic) -> Result<(), Refusal> {
+    if topic.permission() & permission::WRITE != 0 {
+        return Ok(());
+    }
+    refuse(
+        ResponseCode::NO_PERMISSION,
+        format!("the topic[{}] sending message is forbidden", topic.name),
+    )
+}
+
+#[inline]
+fn check_body(state: &BrokerState, body: &[u8], request: &SendRequest<'_>) -> Result<(), Refusal> {
+    let limit = state.max_message_bytes;
+    if body.is_empty() {
+        return refuse(ResponseCode::SYSTEM_ERROR, "the message has no body");
+    }
+    if body.len() > limit || request.properties.len() > properties::MAX_BYTES {
+        let remark = format!(
+            "the message is illegal, maybe msg body or properties length not matched. \
+             msg body length limit {limit}B, msg properties length limit 32KB."
+        );
+        return refuse(ResponseCode::MESSAGE_ILLEGAL, remark);
+    }
+    if let Some(wanted) = &request.body_checksum {
+        let checksum = crc32fast::hash(body) & 0x7fff_ffff;
+        if wanted.parse() != Ok(checksum) {
+            return refuse(ResponseCode::MESSAGE_ILLEGAL, "bodyCrc32 does not match");
+        }
+    }
+    Ok(())
+}
+
+#[inline]
+fn topic_of<'a>(
+    state: &BrokerState,
+    cached: &'a mut Option<(u64, Arc<Topic>)>,
+    request: &SendRequest<'_>,
+) -> Result<&'a Topic, Refusal> {
+    let generation = state.shared.topics.generation();
+    let hit = matches!(cached, Some((known, topic))
+        if *known == generation && topic.name == request.topic);
+    if !hit {
+        let topic = look_up(state, request)?;
+        *cached = Some((state.shared.topics.generation(), topic));
+    }
+    match cached {
+        Some((_, topic)) => Ok(topic),
+        None => refuse(ResponseCode::SYSTEM_ERROR, "no topic"),
+    }
+}
+
+#[cold]
+fn look_up(state: &BrokerState, request: &SendRequest<'_>) -> Result<Arc<Topic>, Refusal> {
+    let name = &*request.topic;
+    if !topics::is_legal_name(name) {
+        return refuse(
+            ResponseCode::INVALID_PARAMETER,
+            format!("the topic[{name}] is blank, longer than 127 bytes or has illegal characters"),
+        );
+    }
+    if topics::is_forbidden(name) {
+        return refuse(
+            ResponseCode::NO_PERMISSION,
+            format!("sending message to topic[{name}] is forbidden."),
+        );
+    }
+    let table = &state.shared.topics;
+    let (template, queues) = (&request.default_topic, request.default_queues);
+    let topic = table
+        .get(name)
+        .or_else(|| table.create_after(name, template, queues));
+    match topic {
+        Some(topic) => Ok(topic),
+        None => refuse(
+            ResponseCode::TOPIC_NOT_EXIST,
+            format!("topic[{name}] not exist, apply first please!"),
+        ),
+    }
+}
