@@ -1,7 +1,7 @@
 //! Latency-aware fault avoidance: which brokers to leave alone, and for how long (R121–R130).
 //!
 //! Fed with true latencies (first byte written → answer) and real failures by whoever settles an
-//! attempt (R246); read as a [`FaultSnapshot`] once per batch. A healthy answer costs two relaxed
+//! attempt (R246); read as a [`Standing`] once per batch. A healthy answer costs two relaxed
 //! loads; only an isolation takes the lock, to note the event.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

@@ -4,7 +4,7 @@
 //! [`publish_route`] and [`fault`]; `flush`: encode and submit to `transport`) → answer → `settle`
 //! ([`retry`]) → again or done.
 //!
-//! - [`instance`]: what all senders share, and its thread; [`maintenance`] its periodic tasks
+//! - [`instance`]: what all senders share, and its thread; `maintenance` its periodic tasks
 //! - [`topic`], [`publish_route`], [`namesrv`], [`control`], [`broker_table`]: who can be sent to
 //! - [`producer`] (`send().await`) with its completion slot; `load` is the other face
 //! - [`message`], [`validate`], [`config`], [`error`]: what is given and what can go wrong

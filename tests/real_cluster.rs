@@ -1,0 +1,454 @@
+//! The claims about Apache RocketMQ, on a real cluster: `scripts/test` starts one and runs these.
+//!
+//! What was sent is counted by the brokers' own queue offsets and read back by a program built on
+//! RocketMQ's Java client, which shares no code with this crate.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::cast_possible_truncation,
+    reason = "a test may panic, and its numbers are small"
+)]
+
+use std::collections::{HashMap, HashSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rmq_bench::load::bodies::Bodies;
+use rmq_bench::report::{RunResult, json};
+use serde_json::Value;
+
+const SEED: u64 = 7;
+const TAGS: &str = "TagA";
+
+struct Cluster {
+    version: String,
+    base_port: String,
+    namesrv: String,
+}
+
+impl Cluster {
+    /// The cluster `scripts/test` has started.
+    fn running() -> Self {
+        let version = std::env::var("REAL_VERSION").expect("REAL_VERSION, as scripts/test sets it");
+        let base_port = std::env::var("REAL_BASE_PORT").expect("REAL_BASE_PORT");
+        let namesrv = format!("127.0.0.1:{base_port}");
+        Self {
+            version,
+            base_port,
+            namesrv,
+        }
+    }
+
+    fn script(&self, arguments: &[&str]) -> String {
+        let script = root().join("scripts/rocketmq");
+        let output = Command::new(script)
+            .args(arguments)
+            .args(["--version", &self.version, "--base-port", &self.base_port])
+            .stderr(Stdio::inherit())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "scripts/rocketmq {arguments:?}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn new_topic(&self, name: &str) -> String {
+        let topic = format!("{name}-{}", std::process::id());
+        self.script(&["create-topic", "--topic", &topic, "--queues", "8"]);
+        topic
+    }
+
+    /// Messages the brokers' queue offsets count.
+    fn stored(&self, topic: &str) -> u64 {
+        let offsets: Value =
+            serde_json::from_str(&self.script(&["offsets", "--topic", topic])).unwrap();
+        offsets["total"].as_u64().unwrap()
+    }
+
+    /// Every message of a topic, read by the independent reader.
+    fn read_back(&self, topic: &str, folder: &Path) -> Vec<Value> {
+        let file = folder.join("readback.ndjson");
+        let status = Command::new(root().join("scripts/lib/java-run"))
+            .args([&self.version, "ReadBack", "read", &self.namesrv, topic])
+            .arg(&file)
+            .stdout(Stdio::null())
+            .status()
+            .unwrap();
+        assert!(status.success(), "read back");
+        lines(&file)
+    }
+
+    fn bench(&self, topic: &str, folder: &Path, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rmq-bench"));
+        command
+            .args([
+                "--namesrv",
+                &self.namesrv,
+                "--topic",
+                topic,
+                "--tags",
+                TAGS,
+                "--format",
+                "json",
+            ])
+            .args(["--seed", &SEED.to_string(), "--quiet"])
+            .arg("--audit")
+            .arg(folder.join("audit.ndjson"))
+            .arg("--intervals")
+            .arg(folder.join("intervals.ndjson"))
+            .args(arguments)
+            .stdout(Stdio::piped());
+        command
+    }
+}
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn lines(file: &Path) -> Vec<Value> {
+    let text = fs::read_to_string(file).unwrap();
+    // A file that is being written may end in half a line.
+    text.lines()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect()
+}
+
+/// Reads a result and holds it against the schema and every sum of the contract.
+fn result(stdout: &[u8], oneway: bool) -> RunResult {
+    let value: Value = serde_json::from_slice(stdout).expect("stdout is one JSON document");
+    let schema = rmq_bench::report::schema::schema();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let errors: Vec<String> = validator
+        .iter_errors(&value)
+        .map(|error| error.to_string())
+        .collect();
+    assert!(errors.is_empty(), "{errors:?}");
+    let result = json::read(std::str::from_utf8(stdout).unwrap()).unwrap();
+    let accounts = &result.accounts;
+    assert_eq!(
+        accounts.planned,
+        accounts.acked + accounts.failed + accounts.unknown + accounts.unsent
+    );
+    let sum = |which: fn(&rmq_bench::report::BrokerFigures) -> u64| -> u64 {
+        result.brokers.iter().map(which).sum()
+    };
+    assert_eq!(sum(|broker| broker.attempts), result.retries.attempts);
+    assert_eq!(sum(|broker| broker.acked), accounts.acked);
+    if oneway {
+        assert!(result.latency.response.is_none() && result.latency.service.is_none());
+    } else {
+        assert_eq!(
+            accounts.by_status.as_ref().unwrap().values().sum::<u64>(),
+            accounts.acked
+        );
+        assert_eq!(
+            result.latency.response.as_ref().unwrap().count,
+            accounts.acked
+        );
+    }
+    result
+}
+
+/// Ids of the audit trail by outcome.
+fn audit(folder: &Path) -> HashMap<String, HashSet<String>> {
+    let mut ids: HashMap<String, HashSet<String>> = HashMap::new();
+    for line in lines(&folder.join("audit.ndjson")) {
+        let outcome = line["outcome"].as_str().unwrap().to_owned();
+        let id = line["id"].as_str().unwrap().to_owned();
+        assert!(
+            ids.entry(outcome).or_default().insert(id),
+            "an id was used twice"
+        );
+    }
+    ids
+}
+
+/// Body, tags and id of every message read back are those that were sent.
+fn assert_whole(messages: &[Value], size: usize) {
+    let bodies = Bodies::new(size, SEED, TAGS).unwrap();
+    let sums: HashSet<u64> = bodies
+        .all()
+        .iter()
+        .map(|message| u64::from(crc32fast::hash(message.body())))
+        .collect();
+    for message in messages {
+        assert_eq!(message["bodySize"], size);
+        assert!(
+            sums.contains(&message["bodyCrc32"].as_u64().unwrap()),
+            "{message}"
+        );
+        assert_eq!(message["properties"]["TAGS"], TAGS, "{message}");
+        assert_eq!(message["properties"]["UNIQ_KEY"], message["msgId"]);
+    }
+}
+
+/// Runs one mode and checks the accounts against the brokers and against what is read back.
+fn mode_is_stored_whole(mode: &str, arguments: &[&str], size: usize) {
+    let cluster = Cluster::running();
+    let folder = tempfile::tempdir().unwrap();
+    let topic = cluster.new_topic(&format!("whole-{mode}"));
+    let size_text = size.to_string();
+    let output = cluster
+        .bench(
+            &topic,
+            folder.path(),
+            &["--mode", mode, "--size", &size_text, "--warmup", "0s"],
+        )
+        .args(arguments)
+        .output()
+        .unwrap();
+    let result = result(&output.stdout, mode == "oneway");
+    assert!(output.status.success(), "{:?}", result.accounts);
+    assert_eq!(
+        result.accounts.unknown, 0,
+        "a healthy cluster leaves nothing unknown"
+    );
+    assert_eq!(result.accounts.failed, 0, "{:?}", result.accounts.errors);
+    assert_eq!(
+        cluster.stored(&topic),
+        result.accounts.acked,
+        "the brokers' own queue offsets"
+    );
+    let messages = cluster.read_back(&topic, folder.path());
+    assert_whole(&messages, size);
+    let read: HashSet<String> = messages
+        .iter()
+        .map(|message| message["msgId"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(
+        messages.len(),
+        read.len(),
+        "nothing is stored twice on a healthy cluster"
+    );
+    assert_eq!(audit(folder.path())["acked"], read);
+}
+
+#[test]
+#[ignore = "needs a real cluster; scripts/test starts one"]
+fn sync_messages_are_counted_and_read_back() {
+    mode_is_stored_whole("sync", &["--rate", "2k", "--duration", "10s"], 1024);
+}
+
+#[test]
+#[ignore = "needs a real cluster; scripts/test starts one"]
+fn async_messages_are_counted_and_read_back() {
+    mode_is_stored_whole("async", &["--rate", "2k", "--duration", "10s"], 1024);
+}
+
+#[test]
+#[ignore = "needs a real cluster; scripts/test starts one"]
+fn oneway_messages_are_counted_and_read_back() {
+    mode_is_stored_whole("oneway", &["--rate", "2k", "--duration", "10s"], 1024);
+}
+
+#[test]
+#[ignore = "needs a real cluster; scripts/test starts one"]
+fn json_headers_are_understood_in_every_mode() {
+    for mode in ["sync", "async", "oneway"] {
+        let arguments = ["--header", "json", "--rate", "1k", "--duration", "2s"];
+        mode_is_stored_whole(mode, &arguments, 100);
+    }
+}
+
+#[test]
+#[ignore = "needs a real cluster; scripts/test starts one"]
+fn large_bodies_go_by_reference_and_arrive_whole() {
+    mode_is_stored_whole("async", &["--rate", "100", "--duration", "3s"], 200_000);
+}
+
+#[test]
+#[ignore = "needs a real cluster; scripts/test starts one"]
+fn a_topic_that_does_not_exist_is_created_by_the_broker() {
+    let cluster = Cluster::running();
+    let folder = tempfile::tempdir().unwrap();
+    let topic = format!("auto-{}", std::process::id());
+    let arguments = [
+        "--rate",
+        "500",
+        "--duration",
+        "2s",
+        "--warmup",
+        "0s",
+        "--mode",
+        "sync",
+    ];
+    let output = cluster
+        .bench(&topic, folder.path(), &arguments)
+        .output()
+        .unwrap();
+    let result = result(&output.stdout, false);
+    assert!(output.status.success(), "{:?}", result.accounts);
+    assert_eq!(cluster.stored(&topic), result.accounts.acked);
+}
+
+/// A run during which a broker is hurt.
+struct Hurt {
+    child: Child,
+    folder: tempfile::TempDir,
+}
+
+impl Hurt {
+    fn begin(cluster: &Cluster, topic: &str, arguments: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let child = cluster
+            .bench(topic, folder.path(), arguments)
+            .spawn()
+            .unwrap();
+        Self { child, folder }
+    }
+
+    /// Waits until the interval log says so many seconds have passed.
+    fn wait_for(&mut self, seconds: f64) {
+        let deadline = Instant::now() + Duration::from_secs(120);
+        let file = self.folder.path().join("intervals.ndjson");
+        loop {
+            let last = if file.exists() {
+                lines(&file).pop()
+            } else {
+                None
+            };
+            if last.is_some_and(|line| line["at_s"].as_f64().unwrap() >= seconds) {
+                return;
+            }
+            assert!(
+                self.child.try_wait().unwrap().is_none(),
+                "the run ended before {seconds} s"
+            );
+            assert!(Instant::now() < deadline, "no interval after {seconds} s");
+            std::thread::park_timeout(Duration::from_millis(50));
+        }
+    }
+
+    fn end(self) -> (RunResult, tempfile::TempDir) {
+        let output = self.child.wait_with_output().unwrap();
+        (result(&output.stdout, false), self.folder)
+    }
+}
+
+/// Messages a broker acknowledged in the last seconds of a run.
+fn acked_at_the_end(folder: &Path, broker: &str, seconds: usize) -> u64 {
+    let intervals = lines(&folder.join("intervals.ndjson"));
+    intervals
+        .iter()
+        .rev()
+        .take(seconds)
+        .flat_map(|interval| interval["brokers"].as_array().unwrap().clone())
+        .filter(|entry| entry["name"] == broker)
+        .map(|entry| entry["acked"].as_u64().unwrap())
+        .sum()
+}
+
+/// Every acknowledged message is stored; what is unknown may be.
+fn assert_nothing_acked_is_lost(cluster: &Cluster, topic: &str, folder: &Path) {
+    let messages = cluster.read_back(topic, folder);
+    let read: HashSet<String> = messages
+        .iter()
+        .map(|message| message["msgId"].as_str().unwrap().to_owned())
+        .collect();
+    let ended = audit(folder);
+    let lost: Vec<&String> = ended["acked"].difference(&read).collect();
+    assert!(
+        lost.is_empty(),
+        "{} of {} acked are lost",
+        lost.len(),
+        ended["acked"].len()
+    );
+}
+
+fn stopped_and_continued(avoidance: &str) {
+    let cluster = Cluster::running();
+    let topic = cluster.new_topic(&format!("stopped-{avoidance}"));
+    let mut run = Hurt::begin(
+        &cluster,
+        &topic,
+        &[
+            "--rate",
+            "5k",
+            "--duration",
+            "20s",
+            "--warmup",
+            "1s",
+            "--mode",
+            "async",
+            "--fault-avoidance",
+            avoidance,
+            "--max-error-rate",
+            "100%",
+        ],
+    );
+    run.wait_for(4.0);
+    cluster.script(&["stop-broker", "broker-1"]);
+    run.wait_for(9.0);
+    cluster.script(&["cont-broker", "broker-1"]);
+    let (result, folder) = run.end();
+    let avoided = result.avoidance.as_ref().unwrap();
+    if avoidance == "on" {
+        let events = avoided
+            .events
+            .iter()
+            .filter(|event| event.broker == "broker-1")
+            .count();
+        assert!(events >= 1, "{avoided:?}");
+    } else {
+        assert!(avoided.events.is_empty() && !avoided.enabled);
+    }
+
+    if avoidance == "off" {
+        // 5.x isolates for 10 s, so with avoidance the return may lie beyond a 20 s run.
+        assert!(
+            acked_at_the_end(folder.path(), "broker-1", 3) > 0,
+            "not used again"
+        );
+    }
+    assert_nothing_acked_is_lost(&cluster, &topic, folder.path());
+}
+
+#[test]
+#[ignore = "needs a real cluster; scripts/test starts one"]
+fn a_stopped_broker_is_avoided_and_nothing_acked_is_lost() {
+    stopped_and_continued("on");
+}
+
+#[test]
+#[ignore = "needs a real cluster; scripts/test starts one"]
+fn a_stopped_broker_without_avoidance_for_contrast() {
+    stopped_and_continued("off");
+}
+
+#[test]
+#[ignore = "needs a real cluster; scripts/test starts one"]
+fn a_killed_broker_is_avoided_used_again_and_nothing_acked_is_lost() {
+    let cluster = Cluster::running();
+    let topic = cluster.new_topic("killed");
+    let mut run = Hurt::begin(
+        &cluster,
+        &topic,
+        &[
+            "--rate",
+            "5k",
+            "--duration",
+            "40s",
+            "--warmup",
+            "1s",
+            "--mode",
+            "async",
+            "--max-error-rate",
+            "100%",
+        ],
+    );
+    run.wait_for(4.0);
+    cluster.script(&["kill-broker", "broker-1"]);
+    run.wait_for(6.0);
+    cluster.script(&["start-broker", "broker-1"]);
+    let (result, folder) = run.end();
+    assert!(result.accounts.acked > 0);
+    assert!(
+        acked_at_the_end(folder.path(), "broker-1", 3) > 0,
+        "not used again"
+    );
+
+    assert_nothing_acked_is_lost(&cluster, &topic, folder.path());
+}
