@@ -14,6 +14,7 @@ use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use rmq_bench::load::bodies::Bodies;
@@ -55,7 +56,9 @@ impl Cluster {
     }
 
     fn new_topic(&self, name: &str) -> String {
-        let topic = format!("{name}-{}", std::process::id());
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let topic = format!("{name}-{}-{number}", std::process::id());
         self.script(&["create-topic", "--topic", &topic, "--queues", "8"]);
         topic
     }
