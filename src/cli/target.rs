@@ -1,5 +1,7 @@
 //! The cluster of a run: an existing one, or one started in this process.
 
+use std::net::IpAddr;
+
 use super::message;
 use crate::broker::{Behaviour, ClusterSpec, EmbeddedCluster, Stall, StartError};
 use crate::config::{EmbeddedSettings, Target};
@@ -34,10 +36,19 @@ impl RunningTarget {
         }
     }
 
-    /// Cores the cluster needs of this machine: an embedded one runs on a thread of its own.
+    /// Cores to leave to the cluster: it has a thread in this process, or runs on this machine.
     pub(crate) fn reserved_cores(&self) -> usize {
-        usize::from(self.embedded.is_some())
+        usize::from(self.embedded.is_some() || self.namesrv.iter().all(|address| is_local(address)))
     }
+}
+
+fn is_local(address: &str) -> bool {
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost"
+        || host
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
 }
 
 fn spec(settings: &EmbeddedSettings) -> ClusterSpec {

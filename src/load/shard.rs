@@ -22,6 +22,8 @@ use crate::metrics::{Label, Recorder, SendTimes};
 use crate::protocol::HeaderView;
 use crate::transport::{CloseReason, Entry, Handler, Nanos};
 
+/// A closed loop is refilled when this part of its cap is free: 32 messages a write at 512.
+const REFILL_SHARE: usize = 16;
 /// How long a send waits that a local limit has refused.
 const LOCAL_LIMIT_WAIT: Duration = Duration::from_millis(1);
 
@@ -436,12 +438,19 @@ impl Shard {
         }
     }
 
-    /// Whether completions should send on at once: a closed loop, or messages held back by the cap.
+    /// Whether completions should send on at once: messages held back by the cap, a retry, or in a
+    /// closed loop room for a batch. Refilling it one by one would write one by one; what is left
+    /// over waits for the pacer's next tick at most.
     #[inline]
     #[must_use]
     pub fn wants_pump(&self) -> bool {
-        self.is_sending() && (self.blocked || self.source.is_closed_loop())
-            || !self.waiting.is_empty()
+        let room = self.limits.in_flight - self.in_flight.min(self.limits.in_flight);
+        let refill = if self.source.is_closed_loop() {
+            room >= (self.limits.in_flight / REFILL_SHARE).max(1)
+        } else {
+            self.blocked
+        };
+        self.is_sending() && refill || !self.waiting.is_empty()
     }
 
     /// When the pacer has to look again: the next message, the next retry. A message held back by
