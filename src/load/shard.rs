@@ -457,11 +457,10 @@ impl Shard {
     /// the cap is due already: answers let it go, the pacer only sees to those that follow.
     #[must_use]
     pub fn next_wake(&self) -> Option<Nanos> {
-        let due = if self.is_sending() && !self.source.is_closed_loop() {
-            self.source.next_due(self.window)
-        } else {
-            None
-        };
+        let due = self
+            .source
+            .next_due(self.window)
+            .filter(|_| self.is_sending());
         let retry = self.waiting.peek().map(|next| next.at);
         match (due, retry) {
             (Some(due), Some(retry)) => Some(due.min(retry)),
