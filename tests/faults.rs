@@ -1,0 +1,529 @@
+//! Runs against a cluster that misbehaves: whatever it does, each message ends once and counts once.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::cast_precision_loss,
+    reason = "a test may panic, and its numbers are small"
+)]
+
+mod support;
+
+use std::collections::HashSet;
+use std::num::NonZeroU64;
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use rmq_bench::broker::{Behaviour, ClusterSpec, EmbeddedCluster, Reject, Stall};
+use rmq_bench::client::{
+    ClientConfig, ClientError, ClientInstance, FaultClass, FaultConfig, SendConfig,
+};
+use rmq_bench::load::audit::AuditRecord;
+use rmq_bench::load::{
+    Arrivals, Bound, LoadError, LoadModel, LoadOutcome, LoadPlan, LoadRun, Rate, SendMode,
+    StopReason, StopSignal, WhenLate,
+};
+use rmq_bench::metrics::{Counters, Label, Summary};
+use rmq_bench::protocol::ResponseCode;
+use rmq_bench::protocol::route::permission;
+use support::{DEADLINE, client_of, cluster, eventually};
+
+/// Longer than any test awaits: such a run ends when it is told to.
+const UNTIL_STOPPED: Duration = Duration::from_secs(120);
+
+fn plan(mode: SendMode, per_second: u64, bound: Bound) -> LoadPlan {
+    LoadPlan {
+        mode,
+        model: LoadModel::Open(Rate {
+            messages: NonZeroU64::new(per_second).unwrap(),
+            period_ns: NonZeroU64::new(1_000_000_000).unwrap(),
+        }),
+        arrivals: Arrivals::Constant,
+        seed: 1,
+        bound,
+        warmup: Duration::ZERO,
+        drain: Duration::from_secs(5),
+        topic: "Faults".to_owned(),
+        body_bytes: 100,
+        tags: String::new(),
+        callers: 64,
+        in_flight: 4096,
+        when_late: WhenLate::CatchUp,
+        deadline: None,
+        shards: Some(1),
+        tick: None,
+    }
+}
+
+fn for_time(duration: Duration) -> Bound {
+    Bound {
+        duration: Some(duration),
+        count: None,
+    }
+}
+
+fn of_count(count: u64) -> Bound {
+    Bound {
+        duration: None,
+        count: Some(count),
+    }
+}
+
+/// As RocketMQ's default: no avoidance.
+fn no_avoidance(mut client: ClientConfig) -> ClientConfig {
+    client.fault.enabled = false;
+    client
+}
+
+/// Avoids for a moment, so that a run sees the broker come back.
+fn short_avoidance(mut client: ClientConfig) -> ClientConfig {
+    client.fault = FaultConfig {
+        table: vec![FaultClass {
+            latency: Duration::from_secs(3),
+            avoid: Duration::from_millis(300),
+        }],
+        ..FaultConfig::default()
+    };
+    client
+}
+
+/// A run on a thread of its own.
+struct Running {
+    run: JoinHandle<()>,
+    ended: Receiver<Result<LoadOutcome, LoadError>>,
+    instance: Arc<ClientInstance>,
+    stop: Arc<StopSignal>,
+    audit: Arc<Mutex<Vec<AuditRecord>>>,
+}
+
+/// What a run came to; its sums have been checked.
+struct Finished {
+    outcome: LoadOutcome,
+    summary: Summary,
+    instance: Arc<ClientInstance>,
+}
+
+fn start(client: ClientConfig, plan: LoadPlan, send: SendConfig) -> Running {
+    let instance = Arc::new(ClientInstance::new(client).unwrap());
+    instance.start().unwrap();
+    instance.register_group(&send.group).unwrap();
+    let (stop, audit) = (Arc::new(StopSignal::default()), Arc::default());
+    let load = LoadRun {
+        plan,
+        instance: Arc::clone(&instance),
+        send,
+        stop: Arc::clone(&stop),
+        reserved_cores: 1,
+        audit: true,
+    };
+    let (tell, ended) = channel();
+    let kept: Arc<Mutex<Vec<AuditRecord>>> = Arc::clone(&audit);
+    let run = std::thread::spawn(move || {
+        let outcome = load.execute(|second| {
+            kept.lock().unwrap().extend_from_slice(second.audit);
+        });
+        tell.send(outcome).unwrap();
+    });
+    Running {
+        run,
+        ended,
+        instance,
+        stop,
+        audit,
+    }
+}
+
+impl Running {
+    fn outcome(&self) -> Result<LoadOutcome, LoadError> {
+        self.ended.recv_timeout(DEADLINE).expect("the run ends")
+    }
+
+    /// Waits for the end; sums close, and the audit trail tells of each ended message once.
+    fn finish(self) -> Finished {
+        let outcome = self.outcome().unwrap();
+        self.run.join().unwrap();
+        let begin = outcome.window_from;
+        let end = begin.plus(outcome.measured_time);
+        let summary = Summary::new(outcome.measured.clone(), begin.0, end.0);
+        summary.check_sums().expect("the accounts close");
+        let audit = self.audit.lock().unwrap();
+        let counters = summary.counters();
+        for (name, count) in [
+            ("acked", counters.acked),
+            ("failed", counters.failed),
+            ("unknown", counters.unknown),
+        ] {
+            let told = audit.iter().filter(|record| record.outcome == name);
+            assert_eq!(told.count() as u64, count, "audit: {name}");
+        }
+        let ids: HashSet<String> = audit.iter().map(|record| record.id.to_string()).collect();
+        assert_eq!(ids.len(), audit.len(), "each message once");
+        Finished {
+            outcome,
+            summary,
+            instance: self.instance,
+        }
+    }
+
+    /// Ends a run that would go on.
+    fn stop(self) -> Finished {
+        self.stop.raise();
+        let finished = self.finish();
+        assert_eq!(finished.outcome.stop_reason, StopReason::Interrupted);
+        finished
+    }
+
+    fn isolations_of(&self, broker: &str) -> usize {
+        isolations(&self.instance, broker)
+    }
+}
+
+impl Finished {
+    fn counters(&self) -> &Counters {
+        self.summary.counters()
+    }
+
+    /// Nothing acked is missing, and nothing is stored that was not sent.
+    fn is_covered_by(&self, cluster: &EmbeddedCluster) {
+        let (counters, stored) = (self.counters(), cluster.stored().messages());
+        assert!(stored >= counters.acked, "{stored} stored: {counters:?}");
+        let most = counters.acked + counters.unknown + counters.retries();
+        assert!(stored <= most, "{stored} stored: {counters:?}");
+    }
+}
+
+fn isolations(instance: &ClientInstance, broker: &str) -> usize {
+    let known = instance.brokers();
+    let (_, events) = instance.faults().events();
+    let of_broker = events
+        .iter()
+        .filter(|event| known[event.broker.index()].name == broker);
+    of_broker.count()
+}
+
+fn stored_by(cluster: &EmbeddedCluster, broker: usize) -> u64 {
+    cluster.stored().brokers[broker].messages
+}
+
+fn await_more(cluster: &EmbeddedCluster, broker: usize, more: u64) {
+    let wanted = stored_by(cluster, broker) + more;
+    eventually("messages arrive", || stored_by(cluster, broker) >= wanted);
+}
+
+fn label(name: &'static str) -> Label {
+    Label { name, code: None }
+}
+
+#[test]
+fn a_broker_that_stands_still_is_isolated_and_used_again_later() {
+    let cluster = cluster(ClusterSpec::default());
+    let send = SendConfig {
+        timeout: Duration::from_secs(2),
+        attempt_timeout: Some(Duration::from_millis(150)),
+        ..SendConfig::default()
+    };
+    let plan = plan(SendMode::Async, 1000, for_time(UNTIL_STOPPED));
+    let run = start(short_avoidance(client_of(&cluster)), plan, send);
+    await_more(&cluster, 0, 200);
+    assert_eq!(run.isolations_of("broker-0"), 0);
+
+    cluster.pause(0).unwrap();
+    eventually("broker-0 is isolated", || run.isolations_of("broker-0") > 0);
+    await_more(&cluster, 1, 200);
+    cluster.resume(0).unwrap();
+    await_more(&cluster, 0, 400);
+
+    let run = run.stop();
+    run.is_covered_by(&cluster);
+    assert!(isolations(&run.instance, "broker-0") > 0);
+    assert_eq!(run.counters().failed, 0, "broker-1 was there all the time");
+    assert!(run.counters().recovered_sends > 0);
+    let attempts = |index: usize| run.summary.brokers()[index].attempts;
+    let (first, second) = match run.outcome.brokers[0].name.as_str() {
+        "broker-0" => (attempts(0), attempts(1)),
+        _ => (attempts(1), attempts(0)),
+    };
+    assert!(
+        first < second,
+        "{first} attempts at the one that stood still, {second}"
+    );
+}
+
+#[test]
+fn a_broker_that_goes_and_comes_back_costs_no_message() {
+    let cluster = cluster(ClusterSpec::default());
+    let plan = plan(SendMode::Async, 1000, for_time(UNTIL_STOPPED));
+    let run = start(
+        short_avoidance(client_of(&cluster)),
+        plan,
+        SendConfig::default(),
+    );
+    await_more(&cluster, 0, 200);
+    cluster.close_port(0).unwrap();
+    await_more(&cluster, 1, 500);
+    cluster.open_port(0).unwrap();
+    await_more(&cluster, 0, 200);
+
+    let run = run.stop();
+    run.is_covered_by(&cluster);
+    assert!(isolations(&run.instance, "broker-0") > 0);
+    let counters = run.counters();
+    assert_eq!(counters.failed + counters.unknown, 0, "{counters:?}");
+}
+
+/// `broker-0` refuses everything as busy, `broker-1` takes everything.
+fn one_busy_broker() -> EmbeddedCluster {
+    let busy = Behaviour {
+        reject: Some(Reject {
+            code: ResponseCode::SYSTEM_BUSY,
+            remark: "[PCBUSY_CLEAN_QUEUE]broker busy".to_owned(),
+            every: 1,
+        }),
+        ..Behaviour::default()
+    };
+    cluster(ClusterSpec {
+        per_broker: vec![(0, busy)],
+        ..ClusterSpec::default()
+    })
+}
+
+#[test]
+fn sync_sends_a_busy_broker_refuses_go_to_another_one() {
+    // R119, R137
+    let cluster = one_busy_broker();
+    let plan = plan(SendMode::Sync, 1000, of_count(500));
+    let client = no_avoidance(client_of(&cluster));
+    let run = start(client, plan, SendConfig::default()).finish();
+    let (counters, stored) = (run.counters(), cluster.stored());
+    assert_eq!((counters.acked, stored.messages()), (500, 500));
+    assert!(counters.recovered_sends > 0, "{counters:?}");
+    assert_eq!(counters.retries(), stored.rejected());
+    assert_eq!(
+        counters.retry_reasons.get(label("system_busy")),
+        stored.rejected()
+    );
+}
+
+#[test]
+fn async_sends_a_busy_broker_refuses_have_failed() {
+    // R142
+    let cluster = one_busy_broker();
+    let plan = plan(SendMode::Async, 1000, of_count(500));
+    let client = no_avoidance(client_of(&cluster));
+    let run = start(client, plan, SendConfig::default()).finish();
+    let (counters, stored) = (run.counters(), cluster.stored());
+    assert_eq!(counters.retries(), 0);
+    assert!(counters.failed > 0);
+    assert_eq!(counters.failed, stored.rejected());
+    assert_eq!(counters.errors.get(label("system_busy")), counters.failed);
+    assert_eq!((counters.unknown, counters.acked), (0, stored.messages()));
+    let said = run.outcome.shards.iter().flat_map(|shard| &shard.remarks);
+    assert!(
+        said.into_iter()
+            .any(|(_, remark)| remark.contains("broker busy"))
+    );
+}
+
+/// Short of patience, and no second try.
+fn one_short_attempt(timeout: Duration) -> SendConfig {
+    SendConfig {
+        timeout,
+        retries: 0,
+        ..SendConfig::default()
+    }
+}
+
+#[test]
+fn messages_whose_answer_is_swallowed_are_unknown_and_stored() {
+    let cluster = cluster(ClusterSpec {
+        behaviour: Behaviour {
+            drop_replies_every: Some(10),
+            ..Behaviour::default()
+        },
+        ..ClusterSpec::default()
+    });
+    let send = one_short_attempt(Duration::from_millis(200));
+    let plan = plan(SendMode::Async, 1000, of_count(1000));
+    let run = start(no_avoidance(client_of(&cluster)), plan, send).finish();
+    let (counters, stored) = (run.counters(), cluster.stored());
+    let swallowed: u64 = stored.brokers.iter().map(|b| b.swallowed_replies).sum();
+    assert_eq!(swallowed, 100);
+    assert_eq!((counters.unknown, counters.failed), (swallowed, 0));
+    assert_eq!(counters.errors.get(label("timeout")), swallowed);
+    assert_eq!(stored.messages(), counters.acked + counters.unknown);
+    assert_eq!(counters.late_replies, 0);
+}
+
+#[test]
+fn answers_after_the_timeout_are_late_and_change_no_account() {
+    let cluster = cluster(ClusterSpec {
+        behaviour: Behaviour {
+            delay: Duration::from_millis(600),
+            ..Behaviour::default()
+        },
+        ..ClusterSpec::default()
+    });
+    let send = one_short_attempt(Duration::from_millis(100));
+    let plan = plan(SendMode::Async, 500, of_count(1000));
+    let run = start(no_avoidance(client_of(&cluster)), plan, send).finish();
+    let counters = run.counters();
+    assert_eq!((counters.unknown, counters.acked), (1000, 0));
+    assert_eq!(cluster.stored().messages(), 1000);
+    assert!(counters.late_replies > 0, "{counters:?}");
+    assert!(counters.late_replies <= counters.unknown, "{counters:?}");
+}
+
+#[test]
+fn connections_lost_with_sends_in_flight_lose_no_account() {
+    let losing = Behaviour {
+        delay: Duration::from_millis(5),
+        drop_connection_every: Some(100),
+        ..Behaviour::default()
+    };
+    let cluster = cluster(ClusterSpec {
+        per_broker: vec![(0, losing)],
+        ..ClusterSpec::default()
+    });
+    let plan = plan(SendMode::Async, 1000, of_count(2000));
+    let client = no_avoidance(client_of(&cluster));
+    let run = start(client, plan, SendConfig::default()).finish();
+    run.is_covered_by(&cluster);
+    let counters = run.counters();
+    assert_eq!(counters.planned, 2000);
+    assert!(counters.recovered_sends > 0, "{counters:?}");
+    assert!(counters.retry_reasons.get(label("connection_lost")) > 0);
+    let accepted: u64 = cluster.stored().brokers.iter().map(|b| b.accepted).sum();
+    assert!(accepted > 4, "{accepted} connections in all");
+}
+
+#[test]
+fn connections_dropped_from_outside_are_made_again() {
+    let cluster = cluster(ClusterSpec::default());
+    let plan = plan(SendMode::Async, 1000, for_time(UNTIL_STOPPED));
+    let run = start(
+        no_avoidance(client_of(&cluster)),
+        plan,
+        SendConfig::default(),
+    );
+    for broker in [0, 1, 0] {
+        await_more(&cluster, broker, 100);
+        cluster.drop_connections(broker).unwrap();
+    }
+    await_more(&cluster, 0, 100);
+    let run = run.stop();
+    run.is_covered_by(&cluster);
+    assert_eq!(run.counters().failed, 0, "{:?}", run.counters());
+}
+
+#[test]
+fn a_topic_that_may_not_be_written_is_refused_before_anything_is_sent() {
+    let cluster = cluster(ClusterSpec::default());
+    cluster.create_topic("Faults", 4, permission::READ).unwrap();
+    let plan = plan(SendMode::Async, 1000, of_count(100));
+    let run = start(client_of(&cluster), plan, SendConfig::default());
+    match run.outcome() {
+        Err(LoadError::Client(ClientError::NotWritable { topic, .. })) => {
+            assert_eq!(topic, "Faults");
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(cluster.stored().messages(), 0);
+}
+
+#[test]
+fn a_topic_nobody_knows_and_nobody_makes_has_no_route() {
+    let cluster = cluster(ClusterSpec {
+        auto_create_topic: false,
+        ..ClusterSpec::default()
+    });
+    let plan = plan(SendMode::Async, 1000, of_count(100));
+    let run = start(client_of(&cluster), plan, SendConfig::default());
+    match run.outcome() {
+        Err(LoadError::Client(ClientError::NoRoute { topic, .. })) => {
+            assert_eq!(topic, "Faults");
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_run_goes_on_without_its_name_server() {
+    let cluster = cluster(ClusterSpec::default());
+    let mut client = client_of(&cluster);
+    client.route_refresh = Duration::from_millis(50);
+    let plan = plan(SendMode::Async, 1000, for_time(UNTIL_STOPPED));
+    let run = start(client, plan, SendConfig::default());
+    let queries = cluster.stored().route_queries;
+    eventually("routes are refreshed", || {
+        cluster.stored().route_queries > queries + 2
+    });
+    cluster.close_namesrv().unwrap();
+    await_more(&cluster, 0, 300);
+    await_more(&cluster, 1, 300);
+    let queries = cluster.stored().route_queries;
+    cluster.open_namesrv().unwrap();
+    eventually("routes are refreshed again", || {
+        cluster.stored().route_queries > queries
+    });
+    let run = run.stop();
+    let counters = run.counters();
+    assert_eq!(counters.failed + counters.unknown, 0, "{counters:?}");
+    assert_eq!(counters.acked, cluster.stored().messages());
+}
+
+#[test]
+fn an_overloaded_broker_is_given_what_it_can_take_and_the_rest_is_unsent() {
+    const CAPACITY: u64 = 200;
+    let cluster = cluster(ClusterSpec {
+        brokers: 1,
+        behaviour: Behaviour {
+            capacity_per_s: Some(CAPACITY),
+            ..Behaviour::default()
+        },
+        ..ClusterSpec::default()
+    });
+    let mut plan = plan(
+        SendMode::Async,
+        10 * CAPACITY,
+        for_time(Duration::from_secs(2)),
+    );
+    plan.in_flight = 20;
+    let run = start(client_of(&cluster), plan, SendConfig::default()).finish();
+    let counters = run.counters();
+    assert_eq!(counters.planned, 4000, "the schedule does not give way");
+    assert!(counters.unsent > 0, "{counters:?}");
+    assert_eq!(counters.acked, cluster.stored().messages());
+    let time = run.outcome.measured_time + run.outcome.drain_time;
+    let share = counters.acked as f64 / (CAPACITY as f64 * time.as_secs_f64());
+    assert!((0.8..=1.2).contains(&share), "{share} of the capacity");
+}
+
+#[test]
+fn stalls_show_in_the_response_time_from_the_planned_time() {
+    let cluster = cluster(ClusterSpec {
+        behaviour: Behaviour {
+            stall: Some(Stall {
+                length: Duration::from_millis(100),
+                every: Duration::from_millis(500),
+            }),
+            ..Behaviour::default()
+        },
+        ..ClusterSpec::default()
+    });
+    // Few callers: they stand still with the broker, which coordinated omission would hide.
+    let mut plan = plan(SendMode::Sync, 1000, for_time(Duration::from_secs(3)));
+    plan.callers = 4;
+    let client = no_avoidance(client_of(&cluster));
+    let run = start(client, plan, SendConfig::default()).finish();
+    let (response, service) = (run.summary.response(), run.summary.service());
+    assert_eq!(response.count(), run.counters().acked);
+    assert_eq!(service.count(), run.counters().acked);
+    let ms = |ns: Option<u64>| ns.unwrap() / 1_000_000;
+    assert!(ms(response.percentile(9_900)) > 40);
+    assert!(ms(service.percentile(5_000)) < 20);
+    // A fifth of the planned times lies in a stall, but only four sends waited in each.
+    assert!(response.percentile(9_900) > service.percentile(9_000));
+    assert!(ms(response.percentile(9_000)) > 10 * ms(service.percentile(9_000)).max(1));
+}

@@ -1,0 +1,403 @@
+//! The library face: what `send().await` promises, and what it refuses before anything is sent.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::cast_possible_truncation,
+    reason = "a test may panic, and its numbers are small"
+)]
+
+mod support;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::Duration;
+
+use rmq_bench::broker::{Behaviour, ClusterSpec, EmbeddedCluster, Reject};
+use rmq_bench::client::{
+    ClientError, ErrorKind, Message, Producer, SendConfig, SendResult, ServiceState,
+};
+use rmq_bench::protocol::{ResponseCode, SendStatus};
+use support::{DEADLINE, client_of, cluster, eventually};
+use tokio::task::JoinSet;
+
+const TOPIC: &str = "Letters";
+
+fn producer_with(cluster: &EmbeddedCluster, send: SendConfig) -> Producer {
+    Producer::new(client_of(cluster), send).unwrap()
+}
+
+/// A started producer with default settings.
+fn producer(cluster: &EmbeddedCluster) -> Producer {
+    let producer = producer_with(cluster, SendConfig::default());
+    producer.start().unwrap();
+    producer
+}
+
+fn behaving(behaviour: Behaviour) -> EmbeddedCluster {
+    cluster(ClusterSpec {
+        behaviour,
+        ..ClusterSpec::default()
+    })
+}
+
+fn is_state_error(result: Result<impl std::fmt::Debug, ClientError>, named: &str) {
+    match result {
+        Err(ClientError::State { state, .. }) => assert_eq!(state, named),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Each result names a place of its own, and together they are what the brokers hold.
+fn results_match(results: &[SendResult], cluster: &EmbeddedCluster) {
+    let mut offsets: BTreeMap<(&str, i32), Vec<i64>> = BTreeMap::new();
+    for result in results {
+        let queue = (result.broker.as_str(), result.queue_id);
+        offsets.entry(queue).or_default().push(result.queue_offset);
+    }
+    for offsets in offsets.values_mut() {
+        offsets.sort_unstable();
+        assert!(offsets.iter().copied().eq(0..offsets.len() as i64));
+    }
+    for broker in cluster.stored().brokers {
+        for (queue, count) in broker.topics[TOPIC].iter().enumerate() {
+            let named = offsets.get(&(broker.name.as_str(), queue as i32));
+            let named = named.map_or(0, Vec::len) as u64;
+            assert_eq!(named, *count, "{} queue {queue}", broker.name);
+        }
+    }
+    let ids: HashSet<String> = results.iter().map(|r| r.message_id.to_string()).collect();
+    assert_eq!(ids.len(), results.len(), "message ids are distinct");
+    let ids: HashSet<&str> = results
+        .iter()
+        .map(|r| r.offset_message_id.as_str())
+        .collect();
+    assert_eq!(ids.len(), results.len(), "offset message ids are distinct");
+}
+
+#[tokio::test]
+async fn a_send_tells_where_the_message_is() {
+    let cluster = cluster(ClusterSpec::default());
+    let producer = producer(&cluster);
+    let mut results = Vec::new();
+    for number in 0..40 {
+        let message = Message::new(format!("letter {number}"));
+        results.push(producer.send(TOPIC, message).await.unwrap());
+    }
+    assert!(results.iter().all(|r| r.status == Some(SendStatus::SendOk)));
+    assert!(results.iter().all(|r| r.attempts == 1));
+    results_match(&results, &cluster);
+    let mut by_broker: HashMap<&str, u64> = HashMap::new();
+    for result in &results {
+        *by_broker.entry(result.broker.as_str()).or_default() += 1;
+    }
+    assert_eq!(
+        by_broker,
+        HashMap::from([("broker-0", 20), ("broker-1", 20)])
+    );
+    producer.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_oneway_send_arrives_and_tells_no_place() {
+    let cluster = cluster(ClusterSpec::default());
+    let producer = producer(&cluster);
+    for _ in 0..50 {
+        let sent = producer
+            .send_oneway(TOPIC, Message::new("x"))
+            .await
+            .unwrap();
+        assert_eq!((sent.status, sent.attempts), (None, 1));
+        assert!(sent.offset_message_id.is_empty());
+    }
+    eventually("all oneway messages are stored", || {
+        cluster.stored().topic_messages(TOPIC) == 50
+    });
+    producer.shutdown().await;
+    assert_eq!(cluster.stored().topic_messages(TOPIC), 50);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_hundred_tasks_share_one_producer() {
+    let cluster = cluster(ClusterSpec::default());
+    let producer = producer(&cluster);
+    let mut tasks = JoinSet::new();
+    for task in 0..200 {
+        let producer = producer.clone();
+        tasks.spawn(async move {
+            let mut results = Vec::new();
+            for number in 0..5 {
+                let message = Message::new(format!("{task}/{number}"));
+                results.push(producer.send(TOPIC, message).await.unwrap());
+            }
+            results
+        });
+    }
+    let results: Vec<SendResult> = tasks.join_all().await.into_iter().flatten().collect();
+    assert_eq!(results.len(), 1000);
+    results_match(&results, &cluster);
+    // All of them on one connection per broker, besides that of heartbeats.
+    let accepted: u64 = cluster.stored().brokers.iter().map(|b| b.accepted).sum();
+    assert!(accepted <= 8, "{accepted} connections");
+    producer.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_hundred_tasks_share_one_reference() {
+    let cluster = cluster(ClusterSpec::default());
+    let producer = std::sync::Arc::new(producer(&cluster));
+    let mut tasks = JoinSet::new();
+    for _ in 0..200 {
+        let producer = std::sync::Arc::clone(&producer);
+        tasks.spawn(async move { producer.send(TOPIC, Message::new("x")).await.unwrap() });
+    }
+    let results = tasks.join_all().await;
+    assert_eq!(results.len(), 200);
+    results_match(&results, &cluster);
+    producer.shutdown().await;
+}
+
+#[tokio::test]
+async fn operations_outside_running_are_state_errors() {
+    // R3, R5, R20
+    let cluster = cluster(ClusterSpec::default());
+    let producer = producer_with(&cluster, SendConfig::default());
+    let letter = || Message::new("x");
+    is_state_error(producer.send(TOPIC, letter()).await, "CREATE_JUST");
+    assert!(producer.shutdown().await.drained);
+    assert_eq!(producer.state(), ServiceState::CreateJust);
+
+    producer.start().unwrap();
+    is_state_error(producer.start(), "RUNNING");
+    producer.send(TOPIC, letter()).await.unwrap();
+
+    producer.shutdown().await;
+    producer.shutdown().await;
+    is_state_error(producer.send(TOPIC, letter()).await, "SHUTDOWN_ALREADY");
+    is_state_error(
+        producer.send_oneway(TOPIC, letter()).await,
+        "SHUTDOWN_ALREADY",
+    );
+    is_state_error(producer.start(), "SHUTDOWN_ALREADY");
+    assert_eq!(cluster.stored().messages(), 1);
+}
+
+#[tokio::test]
+async fn illegal_messages_and_topics_are_refused_before_anything_is_sent() {
+    // R26, R28, R29
+    let cluster = cluster(ClusterSpec::default());
+    let send = SendConfig {
+        max_message_bytes: 1000,
+        ..SendConfig::default()
+    };
+    let producer = producer_with(&cluster, send);
+    producer.start().unwrap();
+    let long_topic = "t".repeat(128);
+    for (topic, body) in [
+        (TOPIC, Vec::new()),
+        (TOPIC, vec![b'x'; 1001]),
+        ("", b"x".to_vec()),
+        ("   ", b"x".to_vec()),
+        ("no spaces", b"x".to_vec()),
+        ("pünktlich", b"x".to_vec()),
+        (long_topic.as_str(), b"x".to_vec()),
+        ("SCHEDULE_TOPIC_XXXX", b"x".to_vec()),
+    ] {
+        for oneway in [false, true] {
+            let message = Message::new(body.clone());
+            let result = match oneway {
+                true => producer.send_oneway(topic, message).await,
+                false => producer.send(topic, message).await,
+            };
+            let illegal = matches!(result, Err(ClientError::Illegal { .. }));
+            assert!(illegal, "{topic:?}, {} bytes: {result:?}", body.len());
+        }
+    }
+    let stored = cluster.stored();
+    assert_eq!((stored.route_queries, stored.connections()), (0, 0));
+
+    let most = Message::new(vec![b'x'; 1000]);
+    producer.send(TOPIC, most).await.unwrap();
+    let longest = "t".repeat(127);
+    producer.send(&longest, Message::new("x")).await.unwrap();
+    producer.shutdown().await;
+}
+
+#[tokio::test]
+async fn sends_go_to_the_other_broker_when_one_is_gone() {
+    // R119, R136
+    let cluster = cluster(ClusterSpec::default());
+    let mut client = client_of(&cluster);
+    client.fault.enabled = false;
+    let producer = Producer::new(client, SendConfig::default()).unwrap();
+    producer.start().unwrap();
+    cluster.close_port(0).unwrap();
+    let mut retried = 0;
+    for _ in 0..20 {
+        let result = producer.send(TOPIC, Message::new("x")).await.unwrap();
+        assert_eq!(result.broker, "broker-1");
+        retried += u32::from(result.attempts > 1);
+    }
+    assert!(
+        retried > 0,
+        "without avoidance broker-0 is tried first at times"
+    );
+    assert_eq!(cluster.stored().brokers[1].messages, 20);
+    producer.shutdown().await;
+}
+
+#[tokio::test]
+async fn sends_go_to_the_other_broker_when_one_is_busy() {
+    // R119, R137, R243
+    let busy = Behaviour {
+        reject: Some(Reject {
+            code: ResponseCode::SYSTEM_BUSY,
+            remark: "busy".to_owned(),
+            every: 1,
+        }),
+        ..Behaviour::default()
+    };
+    let cluster = cluster(ClusterSpec {
+        per_broker: vec![(0, busy)],
+        ..ClusterSpec::default()
+    });
+    let producer = producer(&cluster);
+    for _ in 0..10 {
+        let result = producer.send(TOPIC, Message::new("x")).await.unwrap();
+        assert_eq!(result.broker, "broker-1");
+    }
+    assert!(cluster.stored().rejected() > 0);
+    producer.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_send_every_broker_refuses_tells_what_each_said() {
+    // R135, R137
+    let cluster = behaving(Behaviour {
+        reject: Some(Reject {
+            code: ResponseCode::SYSTEM_ERROR,
+            remark: "the disk is on fire".to_owned(),
+            every: 1,
+        }),
+        ..Behaviour::default()
+    });
+    let producer = producer(&cluster);
+    match producer.send(TOPIC, Message::new("x")).await {
+        Err(ClientError::Send {
+            kind,
+            attempts,
+            detail,
+            maybe_stored,
+        }) => {
+            assert_eq!((kind, attempts), (ErrorKind::Rejected(1), 3));
+            assert!(detail.contains("the disk is on fire"), "{detail}");
+            assert!(!maybe_stored, "brokers that refuse store nothing");
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(cluster.stored().rejected(), 3);
+    producer.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_send_without_an_answer_may_be_stored() {
+    // R244
+    let cluster = behaving(Behaviour {
+        drop_replies_every: Some(1),
+        ..Behaviour::default()
+    });
+    let send = SendConfig {
+        timeout: Duration::from_millis(200),
+        ..SendConfig::default()
+    };
+    let producer = producer_with(&cluster, send);
+    producer.start().unwrap();
+    match producer.send(TOPIC, Message::new("x")).await {
+        Err(ClientError::Send {
+            kind, maybe_stored, ..
+        }) => assert_eq!((kind, maybe_stored), (ErrorKind::Timeout, true)),
+        other => panic!("{other:?}"),
+    }
+    assert!(cluster.stored().messages() >= 1);
+    producer.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_send_nobody_could_take_is_not_stored() {
+    let cluster = cluster(ClusterSpec::default());
+    let producer = producer(&cluster);
+    cluster.close_port(0).unwrap();
+    cluster.close_port(1).unwrap();
+    match producer.send(TOPIC, Message::new("x")).await {
+        Err(ClientError::Send {
+            kind, maybe_stored, ..
+        }) => assert_eq!((kind, maybe_stored), (ErrorKind::Connect, false)),
+        other => panic!("{other:?}"),
+    }
+    producer.shutdown().await;
+}
+
+#[tokio::test]
+async fn shutdown_waits_for_pending_sends_and_leaves_the_brokers() {
+    // R253
+    let cluster = behaving(Behaviour {
+        delay: Duration::from_millis(500),
+        ..Behaviour::default()
+    });
+    let send = SendConfig {
+        group: "letter_writers".to_owned(),
+        ..SendConfig::default()
+    };
+    let producer = producer_with(&cluster, send);
+    producer.start().unwrap();
+    producer.send(TOPIC, Message::new("first")).await.unwrap();
+    eventually("the group is known", || {
+        cluster
+            .stored()
+            .producer_groups()
+            .contains("letter_writers")
+    });
+
+    let producer = std::sync::Arc::new(producer);
+    let mut pending = JoinSet::new();
+    for _ in 0..20 {
+        let producer = std::sync::Arc::clone(&producer);
+        pending.spawn(async move { producer.send(TOPIC, Message::new("x")).await });
+    }
+    let requests = || -> u64 { cluster.stored().brokers.iter().map(|b| b.messages).sum() };
+    let all_arrived = async {
+        while requests() < 21 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, all_arrived)
+        .await
+        .expect("they arrive");
+    assert!(pending.try_join_next().is_none(), "they are in flight");
+    let report = tokio::time::timeout(DEADLINE, producer.shutdown()).await;
+    assert!(report.expect("it ends").drained);
+    for result in pending.join_all().await {
+        assert_eq!(result.unwrap().status, Some(SendStatus::SendOk));
+    }
+    assert_eq!(cluster.stored().messages(), 21);
+    eventually("the group has left", || {
+        cluster.stored().producer_groups().is_empty()
+    });
+    eventually("no connection is left", || {
+        cluster.stored().connections() == 0
+    });
+}
+
+#[tokio::test]
+async fn a_group_that_is_not_allowed_makes_no_producer() {
+    // R7, R8
+    let cluster = cluster(ClusterSpec::default());
+    for group in ["", "DEFAULT_PRODUCER", "with space", &"g".repeat(256)] {
+        let send = SendConfig {
+            group: group.to_owned(),
+            ..SendConfig::default()
+        };
+        let made = Producer::new(client_of(&cluster), send);
+        let illegal = matches!(made, Err(ClientError::Illegal { .. }));
+        assert!(illegal, "{group:?}");
+    }
+}
