@@ -240,15 +240,29 @@ fn a_broker_that_stands_still_is_isolated_and_used_again_later() {
     assert!(isolations(&run.instance, "broker-0") > 0);
     assert_eq!(run.counters().failed, 0, "broker-1 was there all the time");
     assert!(run.counters().recovered_sends > 0);
-    let attempts = |index: usize| run.summary.brokers()[index].attempts;
-    let (first, second) = match run.outcome.brokers[0].name.as_str() {
-        "broker-0" => (attempts(0), attempts(1)),
-        _ => (attempts(1), attempts(0)),
+}
+
+#[test]
+fn a_broker_that_is_isolated_costs_no_more_retries() {
+    let cluster = cluster(ClusterSpec::default());
+    let send = SendConfig {
+        timeout: Duration::from_secs(2),
+        attempt_timeout: Some(Duration::from_millis(100)),
+        ..SendConfig::default()
     };
-    assert!(
-        first < second,
-        "{first} attempts at the one that stood still, {second}"
-    );
+    let plan = plan(SendMode::Async, 1000, for_time(UNTIL_STOPPED));
+    // A failure isolates for 10 s with the default table.
+    let run = start(client_of(&cluster), plan, send);
+    await_more(&cluster, 0, 100);
+    cluster.pause(0).unwrap();
+    eventually("broker-0 is isolated", || run.isolations_of("broker-0") > 0);
+    await_more(&cluster, 1, 2000);
+    let run = run.stop();
+    let counters = run.counters();
+    // Without avoidance every other send would go to broker-0 first: 1,000 retries.
+    assert!(counters.retries() > 0, "{counters:?}");
+    assert!(counters.retries() < 500, "{counters:?}");
+    run.is_covered_by(&cluster);
 }
 
 #[test]

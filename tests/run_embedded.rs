@@ -191,18 +191,13 @@ fn the_intervals_add_up_to_the_run() {
     ]);
     let seconds = lines(&path);
     assert!(seconds.len() >= 2, "{} lines", seconds.len());
-    for figure in ["planned", "sent", "acked", "failed", "unknown", "unsent"] {
+    for figure in ["planned", "acked", "failed", "unknown", "unsent"] {
         let sum: u64 = seconds
             .iter()
             .map(|second| number(second, &format!("/{figure}")))
             .sum();
-        if figure != "sent" {
-            assert_eq!(
-                sum,
-                number(&result, &format!("/accounts/{figure}")),
-                "{figure}"
-            );
-        }
+        let whole = number(&result, &format!("/accounts/{figure}"));
+        assert_eq!(sum, whole, "{figure}");
     }
     let times: Vec<f64> = seconds
         .iter()
@@ -355,6 +350,54 @@ fn an_output_that_cannot_be_written_is_refused_before_anything_is_sent() {
 }
 
 #[test]
+#[ignore = "outputs::check leaves its empty .partial behind when there is no result"]
+fn a_run_without_a_result_leaves_no_file() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    drop(listener);
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("result.json");
+    rmq_bench()
+        .args(["-n", &address, "-o", path.to_str().unwrap()])
+        .assert()
+        .code(3);
+    let left: Vec<_> = fs::read_dir(directory.path()).unwrap().collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+#[ignore = "outputs::check looks at the .partial beside it only"]
+fn an_output_that_is_a_directory_is_refused_before_anything_is_sent() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("result.json");
+    fs::create_dir(&path).unwrap();
+    let run = rmq_bench()
+        .args([
+            "-q",
+            "-r",
+            "1000",
+            "--count",
+            "300",
+            "-o",
+            path.to_str().unwrap(),
+        ])
+        .assert()
+        .stdout("")
+        .stderr(contains("result.json"));
+    assert!(!run.get_output().status.success());
+}
+
+#[test]
+#[ignore = "RunningTarget::start and others note without looking at --quiet"]
+fn a_quiet_run_says_nothing_on_stderr() {
+    rmq_bench()
+        .args(["-q", "-r", "1000", "--count", "300"])
+        .assert()
+        .success()
+        .stderr("");
+}
+
+#[test]
 fn a_reader_that_has_left_is_no_panic() {
     let mut child = process()
         .args(["-q", "--format", "json", "-r", "1000", "--count", "300"])
@@ -397,7 +440,7 @@ fn a_schedule_that_may_not_be_late_aborts_the_run() {
 }
 
 /// A run that would take 30 s, and the lines of its stderr, among which are its intervals.
-fn long_run() -> (Child, Receiver<String>) {
+fn long_run(rate: &str) -> (Child, Receiver<String>) {
     let mut child = process()
         .args(["--format", "json", "-r", "1000", "-d", "30s"])
         .args([
@@ -445,16 +488,14 @@ fn is_interrupted(output: &Output) {
     let result: Value = serde_json::from_slice(&output.stdout).expect("a whole report");
     assert_eq!(result["run"]["stop_reason"], "interrupted");
     assert!(number(&result, "/accounts/acked") > 0);
-    assert!(
-        number(&result, "/accounts/planned") < 30_000,
-        "it ended early"
-    );
+    let measured = result["window"]["measured_s"].as_f64().unwrap();
+    assert!(measured < 25.0, "it ended early");
     accounts_close(&result);
 }
 
 #[test]
 fn an_interrupted_run_reports_what_it_has() {
-    let (child, told) = long_run();
+    let (child, told) = long_run("1000");
     await_line(&told, |line| line.starts_with('{'));
     interrupt(&child);
     is_interrupted(&child.wait_with_output().unwrap());
@@ -462,9 +503,17 @@ fn an_interrupted_run_reports_what_it_has() {
 
 #[test]
 fn a_run_interrupted_twice_reports_too() {
-    let (child, told) = long_run();
+    let (child, told) = long_run("1000");
     await_line(&told, |line| line.starts_with('{'));
     interrupt(&child);
+    interrupt(&child);
+    is_interrupted(&child.wait_with_output().unwrap());
+}
+
+#[test]
+fn a_run_without_a_rate_can_be_interrupted_too() {
+    let (child, told) = long_run("max");
+    await_line(&told, |line| line.starts_with('{'));
     interrupt(&child);
     is_interrupted(&child.wait_with_output().unwrap());
 }
