@@ -18,9 +18,8 @@ use rmq_bench::client::send::{Outgoing, SendCore, SenderOptions};
 use rmq_bench::client::{ClientConfig, ClientInstance, SendConfig};
 use rmq_bench::load::WhenLate;
 use rmq_bench::load::bodies::Bodies;
-use rmq_bench::load::shard::{
-    LoadHandler, LoadToken, Recorders, Shard, ShardLimits, SharedShard, Window,
-};
+use rmq_bench::load::completion::{LoadHandler, SharedShard};
+use rmq_bench::load::shard::{LoadToken, Recorders, Shard, ShardLimits, Window};
 use rmq_bench::load::source::Source;
 use rmq_bench::metrics::Recorder;
 use rmq_bench::protocol::FrameLimits;

@@ -9,6 +9,7 @@
 //! - [`producer`] (`send().await`) with its completion slot; `load` is the other face
 //! - [`message`], [`validate`], [`config`], [`error`]: what is given and what can go wrong
 
+pub mod born;
 pub mod broker_table;
 pub mod config;
 pub mod control;

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use crate::client::born::BornClock;
 use crate::client::broker_table::BrokerId;
 use crate::client::config::SendConfig;
 use crate::client::error::ErrorKind;
@@ -21,7 +22,7 @@ use crate::client::queue_choice::{QueueChoice, Standings};
 use crate::client::retry::{AttemptError, Decision, RetryPolicy};
 use crate::client::topic::Topic;
 use crate::protocol::message_id::{UniqueId, UniquePrefix, UniqueSequence, UniqueSuffix};
-use crate::protocol::send::{BornDigits, SendFields, SendHeader, SendTemplate, born_digits};
+use crate::protocol::send::{SendFields, SendHeader, SendTemplate};
 use crate::protocol::{HeaderView, ResponseCode, SendStatus};
 use crate::transport::clock::wall_millis;
 use crate::transport::{CloseReason, Connection, Entry, LinkState, Nanos, Pool, Refusal, Request};
@@ -246,9 +247,7 @@ pub struct SendCore<C> {
     choice: QueueChoice,
     prefix: UniquePrefix,
     sequence: UniqueSequence,
-    born: BornDigits,
-    wall_ms: u64,
-    month: MonthStart,
+    born: BornClock,
 }
 
 impl<C> std::fmt::Debug for SendCore<C> {
@@ -270,7 +269,6 @@ impl<C: Carrier> SendCore<C> {
     ) -> Self {
         let fault = instance.faults().config();
         let choice = QueueChoice::new(rand::random(), fault.generation, fault.enabled);
-        let wall_ms = wall_millis();
         let mut core = Self {
             prefix: instance.id_prefix(),
             instance,
@@ -283,9 +281,7 @@ impl<C: Carrier> SendCore<C> {
             standings: Standings::default(),
             choice,
             sequence: UniqueSequence::default(),
-            born: born_digits(wall_ms),
-            wall_ms,
-            month: MonthStart::of(wall_ms),
+            born: BornClock::new(wall_millis()),
         };
         core.refresh(Nanos::now());
         core
@@ -293,12 +289,8 @@ impl<C: Carrier> SendCore<C> {
 
     /// Reads what may have changed since the last batch: clock digits, route, connections, faults.
     pub fn refresh(&mut self, now: Nanos) {
-        let wall_ms = wall_millis();
-        if wall_ms != self.wall_ms {
-            self.wall_ms = wall_ms;
-            self.born = born_digits(wall_ms);
-        }
-        self.sequence.advance(self.month.milliseconds(wall_ms));
+        self.born.advance(wall_millis());
+        self.sequence.advance(self.born.month_ms());
         if self.topic.version() != self.seen_version {
             self.adopt_route();
         }
@@ -482,7 +474,7 @@ impl<C: Carrier> SendCore<C> {
                             oneway,
                             unique_id: &self.prefix.with(send.track.id),
                             properties: message.properties(),
-                            born: &self.born,
+                            born: self.born.digits(),
                             body_bytes: message.body().len(),
                         };
                         template.encode(out.copied(), &fields);
@@ -598,31 +590,5 @@ impl<C: Carrier> SendCore<C> {
     #[must_use]
     pub fn route(&self) -> Option<&Arc<PublishRoute>> {
         self.route.as_ref()
-    }
-}
-
-/// Start of the month message ids count from. Java counts in local time; the value is opaque to
-/// brokers, so UTC serves and needs no time zone.
-#[derive(Debug, Clone, Copy)]
-struct MonthStart(u64);
-
-impl MonthStart {
-    fn of(wall_ms: u64) -> Self {
-        let millis = i64::try_from(wall_ms).unwrap_or(0);
-        let start = jiff::Timestamp::from_millisecond(millis)
-            .ok()
-            .and_then(|now| {
-                let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
-                let first = today
-                    .first_of_month()
-                    .to_zoned(jiff::tz::TimeZone::UTC)
-                    .ok()?;
-                u64::try_from(first.timestamp().as_millisecond()).ok()
-            });
-        Self(start.unwrap_or(wall_ms))
-    }
-
-    fn milliseconds(self, wall_ms: u64) -> u32 {
-        u32::try_from(wall_ms.saturating_sub(self.0)).unwrap_or(u32::MAX)
     }
 }

@@ -10,14 +10,13 @@ use tokio::sync::oneshot;
 
 use crate::client::instance::thread_cpu_time;
 use crate::client::retry::RetryPolicy;
-use crate::client::send::{SendCore, SenderOptions};
+use crate::client::send::{Outgoing, SendCore, SenderOptions};
 use crate::client::{BrokerId, ClientInstance, SendConfig, Topic};
 use crate::load::audit::AuditRecord;
 use crate::load::bodies::Bodies;
+use crate::load::completion::{LoadHandler, SharedShard};
 use crate::load::plan::SendMode;
-use crate::load::shard::{
-    LoadHandler, Recorders, Shard, ShardCounts, ShardLimits, SharedShard, Window,
-};
+use crate::load::shard::{LoadToken, Recorders, Shard, ShardCounts, ShardLimits, Window};
 use crate::load::source::Source;
 use crate::load::stop::{StopLevel, StopSignal};
 use crate::load::ticker::Ticker;
@@ -160,7 +159,7 @@ fn open_pool(
     job: &ShardJob,
     shared: &SharedShard,
     counters: &Arc<IoCounters>,
-) -> Pool<crate::client::send::Outgoing<crate::load::shard::LoadToken>> {
+) -> Pool<Outgoing<LoadToken>> {
     let transport = &job.instance.config().transport;
     let driver = DriverOptions {
         // Twice the cap: a request that waits long does not stop the ring.

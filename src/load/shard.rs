@@ -7,7 +7,7 @@
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::client::message::Message;
@@ -19,8 +19,7 @@ use crate::load::bodies::Bodies;
 use crate::load::plan::WhenLate;
 use crate::load::source::{Due, Source};
 use crate::metrics::{Label, Recorder, SendTimes};
-use crate::protocol::HeaderView;
-use crate::transport::{CloseReason, Entry, Handler, Nanos};
+use crate::transport::Nanos;
 
 /// A closed loop is refilled when this part of its cap is free: 32 messages a write at 512.
 const REFILL_SHARE: usize = 16;
@@ -431,10 +430,17 @@ impl Shard {
 
     /// Keeps the first remark of each kind of refusal: the words a user can act on.
     #[cold]
-    fn note_remark(&mut self, kind: Label, remark: &str) {
+    pub(super) fn note_remark(&mut self, kind: Label, remark: &str) {
         if self.remarks.len() < 32 && !self.remarks.iter().any(|(known, _)| *known == kind) {
             self.remarks
                 .push((kind, remark.chars().take(300).collect()));
+        }
+    }
+
+    /// Counts replies to sends that had ended.
+    pub(super) fn note_late(&mut self, replies: u64) {
+        for _ in 0..replies {
+            self.recorders.measured.late_reply();
         }
     }
 
@@ -555,92 +561,7 @@ impl Shard {
     }
 }
 
-fn label(kind: ErrorKind) -> Label {
+pub(super) fn label(kind: ErrorKind) -> Label {
     let (name, code) = kind.label();
     Label { name, code }
-}
-
-/// A shard shared between its pacer and its connections, all on one thread.
-#[derive(Debug, Clone, Default)]
-pub struct SharedShard(Arc<Mutex<Option<Shard>>>);
-
-impl SharedShard {
-    /// The shard; `None` before it begins and after it ended.
-    pub fn lock(&self) -> MutexGuard<'_, Option<Shard>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Takes what a connection ends to the shard, once per round.
-#[derive(Debug)]
-pub struct LoadHandler {
-    shard: SharedShard,
-    ended: Vec<Ended<LoadToken>>,
-    remark: Option<(Label, String)>,
-    late: u64,
-}
-
-impl LoadHandler {
-    /// A handler for connections of this shard.
-    #[must_use]
-    pub fn new(shard: SharedShard) -> Self {
-        Self {
-            shard,
-            ended: Vec::new(),
-            remark: None,
-            late: 0,
-        }
-    }
-}
-
-impl Handler<Outgoing<LoadToken>> for LoadHandler {
-    #[inline]
-    fn reply(
-        &mut self,
-        entry: Entry<Outgoing<LoadToken>>,
-        header: &HeaderView<'_>,
-        _body: &[u8],
-        at: Nanos,
-    ) {
-        let ended = Ended::by_reply(entry, header, at);
-        if let (AttemptResult::Failed(error), Some(remark), None) =
-            (ended.result, &header.remark, &self.remark)
-        {
-            self.remark = Some((label(error.kind()), remark.to_string()));
-        }
-        self.ended.push(ended);
-    }
-
-    #[inline]
-    fn written(&mut self, entry: Entry<Outgoing<LoadToken>>) {
-        self.ended.push(Ended::by_writing(entry));
-    }
-
-    fn expired(&mut self, entry: Entry<Outgoing<LoadToken>>, at: Nanos) {
-        self.ended.push(Ended::by_expiry(entry, at));
-    }
-
-    fn lost(&mut self, entry: Entry<Outgoing<LoadToken>>, reason: &CloseReason, at: Nanos) {
-        self.ended.push(Ended::by_loss(entry, reason, at));
-    }
-
-    fn late(&mut self, _header: &HeaderView<'_>) {
-        self.late += 1;
-    }
-
-    #[inline]
-    fn round_end(&mut self, at: Nanos) {
-        let mut guard = self.shard.lock();
-        let Some(shard) = guard.as_mut() else { return };
-        for _ in 0..std::mem::take(&mut self.late) {
-            shard.recorders.measured.late_reply();
-        }
-        if let Some((kind, remark)) = self.remark.take() {
-            shard.note_remark(kind, &remark);
-        }
-        shard.take_ended(&mut self.ended, at);
-        if shard.wants_pump() {
-            shard.pump(Nanos::now());
-        }
-    }
 }

@@ -1,0 +1,92 @@
+//! **Hot path.** What connections tell a shard: noted per message, handed over once per round.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::client::send::{AttemptResult, Ended, Outgoing};
+use crate::load::shard::{LoadToken, Shard, label};
+use crate::metrics::Label;
+use crate::protocol::HeaderView;
+use crate::transport::{CloseReason, Entry, Handler, Nanos};
+
+/// A shard shared between its pacer and its connections, all on one thread.
+#[derive(Debug, Clone, Default)]
+pub struct SharedShard(Arc<Mutex<Option<Shard>>>);
+
+impl SharedShard {
+    /// The shard; `None` before it begins and after it ended.
+    pub fn lock(&self) -> MutexGuard<'_, Option<Shard>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Takes what a connection ends to the shard, once per round.
+#[derive(Debug)]
+pub struct LoadHandler {
+    shard: SharedShard,
+    ended: Vec<Ended<LoadToken>>,
+    remark: Option<(Label, String)>,
+    late: u64,
+}
+
+impl LoadHandler {
+    /// A handler for connections of this shard.
+    #[must_use]
+    pub fn new(shard: SharedShard) -> Self {
+        Self {
+            shard,
+            ended: Vec::new(),
+            remark: None,
+            late: 0,
+        }
+    }
+}
+
+impl Handler<Outgoing<LoadToken>> for LoadHandler {
+    #[inline]
+    fn reply(
+        &mut self,
+        entry: Entry<Outgoing<LoadToken>>,
+        header: &HeaderView<'_>,
+        _body: &[u8],
+        at: Nanos,
+    ) {
+        let ended = Ended::by_reply(entry, header, at);
+        if let (AttemptResult::Failed(error), Some(remark), None) =
+            (ended.result, &header.remark, &self.remark)
+        {
+            self.remark = Some((label(error.kind()), remark.to_string()));
+        }
+        self.ended.push(ended);
+    }
+
+    #[inline]
+    fn written(&mut self, entry: Entry<Outgoing<LoadToken>>) {
+        self.ended.push(Ended::by_writing(entry));
+    }
+
+    fn expired(&mut self, entry: Entry<Outgoing<LoadToken>>, at: Nanos) {
+        self.ended.push(Ended::by_expiry(entry, at));
+    }
+
+    fn lost(&mut self, entry: Entry<Outgoing<LoadToken>>, reason: &CloseReason, at: Nanos) {
+        self.ended.push(Ended::by_loss(entry, reason, at));
+    }
+
+    fn late(&mut self, _header: &HeaderView<'_>) {
+        self.late += 1;
+    }
+
+    #[inline]
+    fn round_end(&mut self, at: Nanos) {
+        let mut guard = self.shard.lock();
+        let Some(shard) = guard.as_mut() else { return };
+        shard.note_late(std::mem::take(&mut self.late));
+        if let Some((kind, remark)) = self.remark.take() {
+            shard.note_remark(kind, &remark);
+        }
+        shard.take_ended(&mut self.ended, at);
+        if shard.wants_pump() {
+            shard.pump(Nanos::now());
+        }
+    }
+}
