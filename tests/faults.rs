@@ -28,7 +28,7 @@ use rmq_bench::load::{
 use rmq_bench::metrics::{Counters, Label, Summary};
 use rmq_bench::protocol::ResponseCode;
 use rmq_bench::protocol::route::permission;
-use support::{DEADLINE, client_of, cluster, eventually};
+use support::{DEADLINE, TOPIC, client_of, cluster, eventually};
 
 /// Longer than any test awaits: such a run ends when it is told to.
 const UNTIL_STOPPED: Duration = Duration::from_secs(120);
@@ -45,7 +45,7 @@ fn plan(mode: SendMode, per_second: u64, bound: Bound) -> LoadPlan {
         bound,
         warmup: Duration::ZERO,
         drain: Duration::from_secs(5),
-        topic: "Faults".to_owned(),
+        topic: TOPIC.to_owned(),
         body_bytes: 100,
         tags: String::new(),
         callers: 64,
@@ -434,12 +434,12 @@ fn connections_dropped_from_outside_are_made_again() {
 #[test]
 fn a_topic_that_may_not_be_written_is_refused_before_anything_is_sent() {
     let cluster = cluster(ClusterSpec::default());
-    cluster.create_topic("Faults", 4, permission::READ).unwrap();
+    cluster.create_topic(TOPIC, 4, permission::READ).unwrap();
     let plan = plan(SendMode::Async, 1000, of_count(100));
     let run = start(client_of(&cluster), plan, SendConfig::default());
     match run.outcome() {
         Err(LoadError::Client(ClientError::NotWritable { topic, .. })) => {
-            assert_eq!(topic, "Faults");
+            assert_eq!(topic, TOPIC);
         }
         other => panic!("{other:?}"),
     }
@@ -456,7 +456,7 @@ fn a_topic_nobody_knows_and_nobody_makes_has_no_route() {
     let run = start(client_of(&cluster), plan, SendConfig::default());
     match run.outcome() {
         Err(LoadError::Client(ClientError::NoRoute { topic, .. })) => {
-            assert_eq!(topic, "Faults");
+            assert_eq!(topic, TOPIC);
         }
         other => panic!("{other:?}"),
     }

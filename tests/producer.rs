@@ -17,10 +17,8 @@ use rmq_bench::client::{
     ClientError, ErrorKind, Message, Producer, SendConfig, SendResult, ServiceState,
 };
 use rmq_bench::protocol::{ResponseCode, SendStatus};
-use support::{DEADLINE, client_of, cluster, eventually};
+use support::{DEADLINE, TOPIC, client_of, cluster, eventually};
 use tokio::task::JoinSet;
-
-const TOPIC: &str = "Letters";
 
 fn producer_with(cluster: &EmbeddedCluster, send: SendConfig) -> Producer {
     Producer::new(client_of(cluster), send).unwrap()

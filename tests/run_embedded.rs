@@ -442,7 +442,7 @@ fn a_schedule_that_may_not_be_late_aborts_the_run() {
 /// A run that would take 30 s, and the lines of its stderr, among which are its intervals.
 fn long_run(rate: &str) -> (Child, Receiver<String>) {
     let mut child = process()
-        .args(["--format", "json", "-r", "1000", "-d", "30s"])
+        .args(["--format", "json", "-r", rate, "-d", "30s"])
         .args([
             "--warmup",
             "0s",
