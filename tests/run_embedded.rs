@@ -167,7 +167,6 @@ fn a_count_is_sent_to_the_message_by_callers_without_a_rate() {
 }
 
 #[test]
-#[ignore = "Shard::stop_sending moves the end of the window onto the moment the last ones were begun"]
 fn a_count_below_the_cap_in_flight_is_sent_to_the_message_without_a_rate() {
     exactly_777("async", "max");
     exactly_777("oneway", "max");
@@ -350,7 +349,6 @@ fn an_output_that_cannot_be_written_is_refused_before_anything_is_sent() {
 }
 
 #[test]
-#[ignore = "outputs::check leaves its empty .partial behind when there is no result"]
 fn a_run_without_a_result_leaves_no_file() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -366,7 +364,6 @@ fn a_run_without_a_result_leaves_no_file() {
 }
 
 #[test]
-#[ignore = "outputs::check looks at the .partial beside it only"]
 fn an_output_that_is_a_directory_is_refused_before_anything_is_sent() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("result.json");
@@ -388,7 +385,6 @@ fn an_output_that_is_a_directory_is_refused_before_anything_is_sent() {
 }
 
 #[test]
-#[ignore = "RunningTarget::start and others note without looking at --quiet"]
 fn a_quiet_run_says_nothing_on_stderr() {
     rmq_bench()
         .args(["-q", "-r", "1000", "--count", "300"])

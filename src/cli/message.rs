@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anstyle::{AnsiColor, Style};
 
@@ -12,6 +13,8 @@ use crate::config::ConfigError;
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const HINT: Style = AnsiColor::Cyan.on_default().bold();
 const NOTE: Style = AnsiColor::Yellow.on_default().bold();
+
+static QUIET: AtomicBool = AtomicBool::new(false);
 
 fn line(style: Style, label: &str, text: &dyn Display) {
     live::suspend(|| {
@@ -30,9 +33,16 @@ pub fn hint(text: &dyn Display) {
     line(HINT, "hint", text);
 }
 
-/// Says what should be known.
+/// Says what should be known, unless the run is quiet.
 pub fn note(text: &dyn Display) {
-    line(NOTE, "note", text);
+    if !QUIET.load(Ordering::Relaxed) {
+        line(NOTE, "note", text);
+    }
+}
+
+/// From now on only errors are said.
+pub(crate) fn quiet() {
+    QUIET.store(true, Ordering::Relaxed);
 }
 
 /// A configuration that cannot be run.

@@ -10,12 +10,18 @@ use crate::config::ReportPlan;
 use crate::config::value::OutputFormat;
 use crate::report::{RunResult, Style, csv, json, markdown, text};
 
-/// Checks before the run that every result file can be written.
+/// Checks before the run that every result file can be written; leaves nothing behind.
 pub(crate) fn check(report: &ReportPlan) -> Result<(), String> {
     for output in &report.outputs {
-        let partial = partial(&output.path);
-        fs::File::create(&partial)
-            .map_err(|error| format!("cannot write to {}: {error}", output.path.display()))?;
+        let path = &output.path;
+        let refused =
+            |why: &dyn std::fmt::Display| format!("cannot write to {}: {why}", path.display());
+        if path.is_dir() {
+            return Err(refused(&"it is a directory"));
+        }
+        let partial = partial(path);
+        fs::File::create(&partial).map_err(|error| refused(&error))?;
+        fs::remove_file(&partial).map_err(|error| refused(&error))?;
     }
     Ok(())
 }

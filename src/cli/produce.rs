@@ -86,11 +86,12 @@ fn act(action: Action, plan: RunPlan) -> Exit {
     if !plan.report.color {
         message::no_color();
     }
-    if plan.report.progress != Progress::Quiet {
-        let variables = std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned());
-        for note in mistyped_variables(variables).iter().chain(&plan.notes) {
-            message::note(note);
-        }
+    if plan.report.progress == Progress::Quiet {
+        message::quiet();
+    }
+    let variables = std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned());
+    for note in mistyped_variables(variables).iter().chain(&plan.notes) {
+        message::note(note);
     }
     match action {
         Action::PrintConfig => stdout::write(&print::profile(&plan)),

@@ -29,11 +29,18 @@ pub(super) async fn run(shared: Arc<Shared>) {
         } else {
             shared.config.route_refresh.min(shared.config.heartbeat)
         };
-        drop(tokio::time::timeout(period, shared.wake.notified()).await);
-        if shared.trouble.swap(false, Ordering::Relaxed) {
+        let woken = tokio::time::timeout(period, shared.wake.notified())
+            .await
+            .is_ok();
+        let trouble = shared.trouble.swap(false, Ordering::Relaxed);
+        if trouble {
             trouble_until = Nanos::now().plus(TROUBLE_LASTS);
         }
-        refresh_routes(&shared).await;
+        // Woken for a new topic only, its route is fresh; asking again at once could narrow a topic
+        // that is just being created to the brokers that have it already (R240).
+        if trouble || !woken {
+            refresh_routes(&shared).await;
+        }
         let masters = masters(&shared);
         shared.control.retain(|address| {
             masters.contains(address) || shared.namesrv.addresses().iter().any(|a| a == address)

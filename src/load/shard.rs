@@ -479,7 +479,8 @@ impl Shard {
         if self.is_sending() {
             self.sending = Sending::Stopped;
         }
-        self.window.until = self.window.until.min(now);
+        // A message begun at this very moment was planned for it and is inside.
+        self.window.until = self.window.until.min(Nanos(now.0 + 1));
         let rest = self.source.rest(self.window);
         self.recorders.measured.planned(rest);
         self.recorders.measured.unsent(rest);

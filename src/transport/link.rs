@@ -17,6 +17,8 @@ use crate::transport::socket::{self, SocketOptions};
 
 /// First wait after a failed connect (R237).
 const BACKOFF_FIRST: Duration = Duration::from_millis(50);
+/// A connection that lasted this long had been set up well.
+const SETTLED_NS: u64 = 1_000_000_000;
 /// Longest wait between connects (R237).
 const BACKOFF_MOST: Duration = Duration::from_secs(1);
 
@@ -259,8 +261,10 @@ impl<T: Send + 'static> Supervisor<T> {
                     };
                     handler = driver.into_handler();
                     tracing::warn!(address = %self.address, %reason, "connection lost");
-                    if Nanos::now().since(up_since) > 1_000_000_000 {
-                        backoff = BACKOFF_FIRST;
+                    if Nanos::now().since(up_since) > SETTLED_NS {
+                        // A connection that was good is made again at once; back-off is for
+                        // set-ups that fail and peers that hang up (R237).
+                        backoff = Duration::ZERO;
                     }
                     reason.to_string()
                 }
@@ -274,7 +278,7 @@ impl<T: Send + 'static> Supervisor<T> {
                 () = tokio::time::sleep(backoff) => {}
                 _ = self.stopped.changed() => return,
             }
-            backoff = (backoff * 2).min(BACKOFF_MOST);
+            backoff = (backoff * 2).clamp(BACKOFF_FIRST, BACKOFF_MOST);
         }
     }
 }
