@@ -30,6 +30,9 @@ use crate::transport::out_buffer::{MAX_SLICES, Writing};
 /// Receive buffer to begin with, and to return to after a large frame.
 const READ_BYTES: usize = 256 * 1024;
 
+/// Rounds of reading and writing, and writes of one round, before other tasks get their turn.
+const ROUNDS_PER_TURN: usize = 16;
+
 /// Learns how requests end. No lock of the connection is held during [`Handler::round_end`], so
 /// that is the place to submit more; the other calls are made under the lock and must only note.
 pub trait Handler<T>: Send {
@@ -201,7 +204,7 @@ where
                 state.driver = Some(cx.waker().clone());
             }
         }
-        loop {
+        for _ in 0..ROUNDS_PER_TURN {
             let read = match self.poll_read(cx) {
                 Poll::Ready(Ok(())) => true,
                 Poll::Ready(Err(reason)) => return Poll::Ready(reason),
@@ -217,6 +220,10 @@ where
                 return Poll::Pending;
             }
         }
+        // A handler that submits whenever something ends could keep this task busy for ever; the
+        // others of the thread get their turn.
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
     /// Decides under the lock whether anything was submitted meanwhile; only then sleeps.
@@ -305,8 +312,14 @@ where
 
     /// Writes until nothing waits or the socket is full.
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CloseReason>> {
+        let mut taken = 0;
         loop {
             if self.writing.is_done() {
+                // Only here may it stop: what is half written must wait for the socket.
+                if taken == ROUNDS_PER_TURN {
+                    return Poll::Pending;
+                }
+                taken += 1;
                 let mut state = self.core.lock();
                 let hold = self.options.coalesce == Coalesce::Yield && !self.yielded;
                 if state.out.is_empty() || hold {
