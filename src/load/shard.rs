@@ -233,6 +233,13 @@ impl Shard {
                 Some(due) => due,
                 None => return,
             };
+            if intended < self.window.from && now >= self.window.from {
+                // What the warm-up could not send in time must not take the window's room.
+                self.source.advance(self.window);
+                self.recorders.warmup.planned(1);
+                self.recorders.warmup.unsent(1);
+                continue;
+            }
             if self.in_flight >= self.limits.in_flight {
                 self.blocked = true;
                 if self.limits.when_late == WhenLate::CatchUp {
