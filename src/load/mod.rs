@@ -1,11 +1,13 @@
 //! Load: what is due when, the shards that send it, and the run they make up.
 //!
 //! - [`plan`], [`pacing`]: what to do; [`schedule`], [`source`]: when each message is due
-//! - [`shard`]: due messages out, answers in (hot path); [`completion`]: how answers reach it; [`pacer`]: its thread; [`ticker`]: its timer
+//! - [`shard`]: due messages out, answers in (hot path); [`completion`]: how answers reach it; [`pacer`]: its thread; [`ticker`]: its timer;
+//!   [`coalesce`]: when answers are read together
 //! - [`run`]: common start, collector, outcome; [`stop`]: ending early; [`audit`], [`bodies`]
 
 pub mod audit;
 pub mod bodies;
+pub mod coalesce;
 pub mod completion;
 pub mod pacer;
 pub mod pacing;

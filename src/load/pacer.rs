@@ -14,6 +14,7 @@ use crate::client::send::{Outgoing, SendCore, SenderOptions};
 use crate::client::{BrokerId, ClientInstance, SendConfig, Topic};
 use crate::load::audit::AuditRecord;
 use crate::load::bodies::Bodies;
+use crate::load::coalesce::{READ_INTERVAL, ReadCoalescing};
 use crate::load::completion::{LoadHandler, SharedShard};
 use crate::load::plan::SendMode;
 use crate::load::shard::{LoadToken, Recorders, Shard, ShardCounts, ShardLimits, Window};
@@ -211,6 +212,23 @@ enum Phase {
     Drained { since: Nanos, at: Nanos },
 }
 
+/// When the pacer looks again.
+#[derive(Clone, Copy)]
+enum Wake {
+    /// Answers are read as they come.
+    At(Nanos),
+    /// Answers wait until then.
+    ReadingAt(Nanos),
+}
+
+/// Puts the whole thread to sleep, its connections too, then lets them read what has come.
+async fn sleep_then_read(at: Nanos) {
+    // What was submitted leaves first.
+    tokio::task::yield_now().await;
+    std::thread::sleep(Duration::from_nanos(at.since(Nanos::now())));
+    tokio::task::yield_now().await;
+}
+
 struct Pacer {
     job: ShardJob,
     shared: SharedShard,
@@ -220,6 +238,7 @@ struct Pacer {
     next_tick: Nanos,
     next_second: Nanos,
     second: u64,
+    coalescing: ReadCoalescing,
     /// Usage when the window began and when it ended.
     from: Option<Usage>,
     until: Option<Usage>,
@@ -236,6 +255,7 @@ impl Pacer {
             next_tick: start.start,
             next_second: start.start.plus(Duration::from_secs(1)),
             second: 0,
+            coalescing: ReadCoalescing::new(start.start),
             from: None,
             until: None,
         }
@@ -245,13 +265,16 @@ impl Pacer {
         let mut ticker = Ticker::new()?;
         ticker.sleep_until(start).await?;
         while let Some(wake) = self.look(Nanos::now()) {
-            ticker.sleep_until(wake).await?;
+            match wake {
+                Wake::At(at) => ticker.sleep_until(at).await?,
+                Wake::ReadingAt(at) => sleep_then_read(at).await,
+            }
         }
         Ok(self.report(connections))
     }
 
     /// Does what is due at `now`; returns when to look again, `None` when all is over.
-    fn look(&mut self, now: Nanos) -> Option<Nanos> {
+    fn look(&mut self, now: Nanos) -> Option<Wake> {
         if self.from.is_none() && now >= self.window.from {
             self.from = Some(self.usage());
         }
@@ -282,7 +305,18 @@ impl Pacer {
             self.hand_over(shard);
             self.next_second = self.next_second.plus(Duration::from_secs(1));
         }
-        Some(self.next_wake(shard, now).min(self.next_second))
+        let wake = self.next_wake(shard, now).min(self.next_second);
+        // Oneway sends have no answers to wait for.
+        let may_wait = matches!(self.phase, Phase::Sending)
+            && self.job.mode != SendMode::Oneway
+            && self
+                .coalescing
+                .may_wait(now, shard.settled(), shard.in_flight());
+        Some(if may_wait {
+            Wake::ReadingAt(wake.min(now.plus(READ_INTERVAL)))
+        } else {
+            Wake::At(wake)
+        })
     }
 
     fn sending_is_over(&self, shard: &Shard, now: Nanos) -> bool {

@@ -157,6 +157,8 @@ pub struct Shard {
     sending: Sending,
     /// Messages due that the cap holds back.
     blocked: bool,
+    /// Attempts that ever ended.
+    settled: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -194,6 +196,7 @@ impl Shard {
             remarks: Vec::new(),
             sending: Sending::On,
             blocked: false,
+            settled: 0,
         }
     }
 
@@ -312,6 +315,7 @@ impl Shard {
 
     fn settle_ended(&mut self, now: Nanos) {
         let mut ended = std::mem::take(&mut self.ended);
+        self.settled += ended.len() as u64;
         for attempt in ended.drain(..) {
             self.settle(attempt, now);
         }
@@ -528,7 +532,13 @@ impl Shard {
         self.sending == Sending::On
     }
 
-    /// Sends in flight.
+    /// Attempts that ever ended.
+    #[must_use]
+    pub fn settled(&self) -> u64 {
+        self.settled
+    }
+
+    /// Sends in flight, waiting retries included.
     #[must_use]
     pub fn in_flight(&self) -> usize {
         self.in_flight
