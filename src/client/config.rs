@@ -1,10 +1,14 @@
 //! Settings of the producer client (C1–C3), each with RocketMQ's default unless its line says why not.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::protocol::SerializeType;
 use crate::protocol::code::Language;
 use crate::protocol::send::SendVersion;
+use crate::protocol::{FrameLimits, SerializeType};
+use crate::transport::{
+    Coalesce, ConnectionLimits, DriverOptions, IoCounters, LinkOptions, SocketOptions,
+};
 
 /// Everything a [`crate::client::ClientInstance`] needs; fixed once started (R251).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,6 +79,35 @@ impl Default for TransportConfig {
             zero_copy_bytes: 4096,
             max_out_bytes: 64 * 1024 * 1024,
             silence_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+impl TransportConfig {
+    /// How connections to brokers are made, for a sender with this many requests in flight on each.
+    #[must_use]
+    pub fn broker_links(
+        &self,
+        in_flight: usize,
+        coalesce: Coalesce,
+        counters: Arc<IoCounters>,
+    ) -> LinkOptions {
+        LinkOptions {
+            connect_timeout: self.connect_timeout,
+            socket: SocketOptions {
+                send_buffer: self.send_buffer,
+                receive_buffer: self.receive_buffer,
+            },
+            driver: DriverOptions {
+                limits: ConnectionLimits {
+                    in_flight,
+                    out_bytes: self.max_out_bytes,
+                },
+                frames: FrameLimits::default(),
+                coalesce,
+                silence_timeout: self.silence_timeout,
+                counters,
+            },
         }
     }
 }

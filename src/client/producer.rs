@@ -30,10 +30,8 @@ use crate::client::retry::RetryPolicy;
 use crate::client::send::{AttemptResult, Ended, Next, Outgoing, SendCore, SenderOptions, Track};
 use crate::client::slot::{Slot, SlotEnd, SlotHandler};
 use crate::client::validate;
-use crate::protocol::{FrameLimits, SendStatus, UniqueId};
-use crate::transport::{
-    Coalesce, ConnectionLimits, DriverOptions, IoCounters, LinkOptions, Nanos, Pool, SocketOptions,
-};
+use crate::protocol::{SendStatus, UniqueId};
+use crate::transport::{Coalesce, IoCounters, Nanos, Pool};
 
 /// Sends in progress at most (C1.20's kind of limit, for all sends).
 const MAX_IN_FLIGHT: usize = 65_536;
@@ -183,25 +181,8 @@ impl Producer {
 
     fn open_pool(&self) -> Pool<Outgoing<Arc<Slot>>> {
         let transport = &self.inner.instance.config().transport;
-        let driver = DriverOptions {
-            limits: ConnectionLimits {
-                in_flight: MAX_IN_FLIGHT,
-                out_bytes: transport.max_out_bytes,
-            },
-            frames: FrameLimits::default(),
-            coalesce: Coalesce::Yield,
-            silence_timeout: transport.silence_timeout,
-            counters: Arc::new(IoCounters::default()),
-        };
-        let socket = SocketOptions {
-            send_buffer: transport.send_buffer,
-            receive_buffer: transport.receive_buffer,
-        };
-        let options = LinkOptions {
-            connect_timeout: transport.connect_timeout,
-            socket,
-            driver,
-        };
+        let counters = Arc::new(IoCounters::default());
+        let options = transport.broker_links(MAX_IN_FLIGHT, Coalesce::Yield, counters);
         let per_broker = transport.connections_per_broker;
         Pool::new(per_broker, options, Handle::current(), SlotHandler::default)
     }

@@ -60,8 +60,7 @@ pub fn topic(text: &str) -> Result<(), ClientError> {
 pub fn group(text: &str) -> Result<(), ClientError> {
     name("group", text, MAX_GROUP_CHARS)?;
     if text == "DEFAULT_PRODUCER" {
-        let reason =
-            "DEFAULT_PRODUCER is refused by RocketMQ; choose a name of your own".to_owned();
+        let reason = "DEFAULT_PRODUCER is reserved by RocketMQ; choose another group".to_owned();
         return Err(ClientError::Illegal {
             what: "group",
             reason,

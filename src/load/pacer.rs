@@ -22,11 +22,8 @@ use crate::load::source::Source;
 use crate::load::stop::{StopLevel, StopSignal};
 use crate::load::ticker::Ticker;
 use crate::metrics::{Label, Recorder};
-use crate::protocol::FrameLimits;
 use crate::transport::link::IoCounts;
-use crate::transport::{
-    Coalesce, ConnectionLimits, DriverOptions, IoCounters, LinkOptions, Nanos, Pool, SocketOptions,
-};
+use crate::transport::{Coalesce, IoCounters, Nanos, Pool};
 
 /// The pacer looks at least this often, for stops and hand-overs.
 const LONGEST_SLEEP: Duration = Duration::from_millis(10);
@@ -162,26 +159,9 @@ fn open_pool(
     counters: &Arc<IoCounters>,
 ) -> Pool<Outgoing<LoadToken>> {
     let transport = &job.instance.config().transport;
-    let driver = DriverOptions {
-        // Twice the cap: a request that waits long does not stop the ring.
-        limits: ConnectionLimits {
-            in_flight: job.limits.in_flight.saturating_mul(2),
-            out_bytes: transport.max_out_bytes,
-        },
-        frames: FrameLimits::default(),
-        coalesce: Coalesce::Immediate,
-        silence_timeout: transport.silence_timeout,
-        counters: Arc::clone(counters),
-    };
-    let socket = SocketOptions {
-        send_buffer: transport.send_buffer,
-        receive_buffer: transport.receive_buffer,
-    };
-    let options = LinkOptions {
-        connect_timeout: transport.connect_timeout,
-        socket,
-        driver,
-    };
+    // Twice the cap: a request that waits long does not stop the ring.
+    let in_flight = job.limits.in_flight.saturating_mul(2);
+    let options = transport.broker_links(in_flight, Coalesce::Immediate, Arc::clone(counters));
     let shared = shared.clone();
     Pool::new(
         transport.connections_per_broker,
