@@ -236,7 +236,8 @@ impl Shard {
                 Some(due) => due,
                 None => return,
             };
-            if intended < self.window.from && now >= self.window.from {
+            let late = now.since(intended) > self.limits.late_after_ns;
+            if late && intended < self.window.from && now >= self.window.from {
                 // What the warm-up could not send in time must not take the window's room.
                 self.source.advance(self.window);
                 self.recorders.warmup.planned(1);
@@ -249,7 +250,6 @@ impl Shard {
                     return;
                 }
             }
-            let late = now.since(intended) > self.limits.late_after_ns;
             match self.limits.when_late {
                 WhenLate::Skip if late => {
                     self.source.advance(self.window);
