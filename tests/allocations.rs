@@ -2,14 +2,19 @@
 //!
 //! A whole shard runs on the test's own thread against an embedded cluster on others; only the
 //! allocations of this thread are counted. Ten times the messages must not mean more allocations.
+//! And the bound of what a hostile peer can make a connection allocate.
 
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::cast_possible_truncation,
     reason = "a test may panic, and its numbers are small"
 )]
 
+use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use rmq_bench::broker::{ClusterSpec, EmbeddedCluster};
@@ -22,10 +27,10 @@ use rmq_bench::load::completion::{LoadHandler, SharedShard};
 use rmq_bench::load::shard::{LoadToken, Recorders, Shard, ShardLimits, Window};
 use rmq_bench::load::source::Source;
 use rmq_bench::metrics::Recorder;
-use rmq_bench::protocol::FrameLimits;
-use rmq_bench::transport::{
-    Coalesce, ConnectionLimits, DriverOptions, IoCounters, LinkOptions, Nanos, Pool, SocketOptions,
-};
+use rmq_bench::protocol::{FrameLimits, HeaderView, RemotingCommand, RequestCode, SerializeType};
+use rmq_bench::transport::driver::Driver;
+use rmq_bench::transport::{CloseReason, Coalesce, Entry, Handler, IoCounters, Nanos, Pool};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::runtime::{Handle, Runtime};
 
 const IN_FLIGHT: usize = 256;
@@ -57,21 +62,9 @@ fn rig(oneway: bool, body_bytes: usize, tags: &str) -> Rig {
         .unwrap();
     let shard = SharedShard::default();
     let (pool, core) = runtime.block_on(async {
-        let driver = DriverOptions {
-            limits: ConnectionLimits {
-                in_flight: 2 * IN_FLIGHT,
-                out_bytes: 64 << 20,
-            },
-            frames: FrameLimits::default(),
-            coalesce: Coalesce::Immediate,
-            silence_timeout: Duration::from_secs(10),
-            counters: Arc::new(IoCounters::default()),
-        };
-        let options = LinkOptions {
-            connect_timeout: Duration::from_secs(3),
-            socket: SocketOptions::default(),
-            driver,
-        };
+        let counters = Arc::new(IoCounters::default());
+        let transport = &instance.config().transport;
+        let options = transport.broker_links(2 * IN_FLIGHT, Coalesce::Immediate, counters);
         let handlers = shard.clone();
         let handler = move || LoadHandler::new(handlers.clone());
         let pool = Arc::new(Pool::new(1, options, Handle::current(), handler));
@@ -171,4 +164,137 @@ fn tags_allocate_nothing() {
 #[test]
 fn large_bodies_by_reference_allocate_nothing() {
     ten_times_the_messages_mean_no_more_allocations(false, 8192, "");
+}
+
+/// Sends what it was given, then hangs up; takes nothing.
+struct HostilePeer(io::Cursor<Vec<u8>>);
+
+impl AsyncRead for HostilePeer {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        space: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, space)
+    }
+}
+
+impl AsyncWrite for HostilePeer {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Pending
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Pending
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Pending
+    }
+}
+
+struct Deaf;
+
+impl Handler<u32> for Deaf {
+    fn reply(&mut self, _: Entry<u32>, _: &HeaderView<'_>, _: &[u8], _: Nanos) {}
+    fn written(&mut self, _: Entry<u32>) {}
+    fn expired(&mut self, _: Entry<u32>, _: Nanos) {}
+    fn lost(&mut self, _: Entry<u32>, _: &CloseReason, _: Nanos) {}
+    fn late(&mut self, _: &HeaderView<'_>) {}
+    fn round_end(&mut self, _: Nanos) {}
+}
+
+/// Length, header word, header, as the peer claims them to be.
+fn claimed(length: u32, word: u32, header: &[u8]) -> Vec<u8> {
+    [&length.to_be_bytes(), &word.to_be_bytes(), header].concat()
+}
+
+fn whole(word_type: u32, header: &[u8]) -> Vec<u8> {
+    let bytes = u32::try_from(header.len()).unwrap();
+    claimed(bytes + 4, (word_type << 24) | bytes, header)
+}
+
+#[test]
+fn a_hostile_peer_cannot_make_a_connection_allocate_more_than_its_limits() {
+    const FRAME: usize = 1 << 20;
+    const OUT: usize = 64 << 10;
+    /// The receive buffer, the connection itself, and an answer beyond the limit.
+    const OWN: usize = 512 << 10;
+    let mut fields = Vec::new();
+    RemotingCommand::request(RequestCode(9_999)).encode(SerializeType::Json, &mut fields);
+    let binary_with_lengths_of_2_gib =
+        [&[0u8; 13][..], &[0x7f, 0xff, 0xff, 0xff].repeat(2)].concat();
+    let feeds = [
+        ("a frame of 2 GiB", claimed(0x7fff_ffff, 0, b"")),
+        ("a frame of 4 GiB", claimed(u32::MAX, 0, b"")),
+        (
+            "a frame at the limit that never ends",
+            [
+                claimed(FRAME as u32, (1 << 24) | 100, b""),
+                vec![0; 300_000],
+            ]
+            .concat(),
+        ),
+        (
+            "binary fields of 2 GiB",
+            whole(1, &binary_with_lengths_of_2_gib),
+        ),
+        ("nested JSON", whole(0, &b"[".repeat(FRAME - 100))),
+        ("nested objects", whole(0, &b"{\"a\":".repeat(FRAME / 6))),
+        (
+            "a JSON string of escapes",
+            whole(
+                0,
+                &[
+                    b"{\"remark\":\"".as_slice(),
+                    &b"\\u0041".repeat(100_000),
+                    b"\"}",
+                ]
+                .concat(),
+            ),
+        ),
+        (
+            "requests without end, answers unread",
+            fields.repeat(20_000),
+        ),
+        (
+            "noise",
+            (0..1_000_000u32)
+                .map(|n| (n.wrapping_mul(n) >> 7) as u8)
+                .collect(),
+        ),
+    ];
+    for (what, bytes) in feeds {
+        let peer = HostilePeer(io::Cursor::new(bytes));
+        let mut options = ClientConfig::default()
+            .transport
+            .broker_links(16, Coalesce::Immediate, Arc::new(IoCounters::default()))
+            .driver;
+        options.frames = FrameLimits {
+            max_length: FRAME as u32,
+        };
+        options.limits.out_bytes = OUT;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let mut ended = None;
+        let counted = allocation_counter::measure(|| {
+            runtime.block_on(async {
+                let (_connection, mut driver) = Driver::new(peer, Deaf, options);
+                ended = Some(driver.run().await);
+            });
+        });
+        let most = (FRAME + OUT + OWN) as u64;
+        assert!(
+            counted.bytes_max <= most,
+            "{what}: {} bytes",
+            counted.bytes_max
+        );
+        let ended = ended.unwrap();
+        assert!(
+            matches!(ended, CloseReason::Protocol(_) | CloseReason::Peer),
+            "{what}: {ended}"
+        );
+    }
 }

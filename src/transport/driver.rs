@@ -289,6 +289,8 @@ where
                     Err(Unmatched::Late) => self.handler.late(&header),
                     Err(Unmatched::Unknown) => self.options.counters.unknown_reply(),
                 }
+            } else if state.out.len() >= self.core.limits.out_bytes {
+                // Nobody reads the answers that wait already.
             } else if let Some(answer) = self.handler.request(&header, frame.body) {
                 let mut bytes = Vec::new();
                 answer.encode(SerializeType::Json, &mut bytes);
