@@ -2,7 +2,7 @@
 //!
 //! Every message keeps both directions (client and server side) in one file, so that the embedded
 //! broker and the client cannot drift apart unnoticed. Layout facts follow the Java server's
-//! `remoting` and `common` modules; reference frames in `tests/golden` hold us to them.
+//! `remoting` and `common` modules; frames encoded by its own library (`tests/golden`) hold us to them.
 //!
 //! - [`frame`]: length, header word, header, body; limits before anything is allocated
 //! - [`command`]: one request or response with its ext fields, cold path

@@ -201,7 +201,8 @@ impl TopicRoute {
     }
 }
 
-/// A JSON string as Java name servers write it: everything outside ASCII as `\uXXXX`.
+/// A JSON string as name servers of RocketMQ 4 write it: everything outside ASCII as `\uXXXX`. Those
+/// of 5.5.0 write UTF-8; readers take both.
 fn push_text(out: &mut String, text: &str) {
     out.push('"');
     for char in text.chars() {

@@ -64,7 +64,7 @@ pub struct SendHeader {
     pub sys_flag: i32,
     /// The user's flag.
     pub flag: i32,
-    /// Broker the message goes to (5.x).
+    /// Broker the message goes to.
     pub broker_name: String,
     /// The sender's language.
     pub language: Language,
@@ -301,7 +301,7 @@ pub struct SendRequestView<'a> {
     pub flag: i32,
     /// Encoded properties.
     pub properties: Cow<'a, str>,
-    /// Broker name the client meant to reach; empty from 4.x clients.
+    /// Broker name the client meant to reach; empty from old clients, 4.9.7 has it.
     pub broker_name: Cow<'a, str>,
 }
 
