@@ -7,7 +7,7 @@
 //! - [`frame`]: length, header word, header, body; limits before anything is allocated
 //! - [`command`]: one request or response with its ext fields, cold path
 //! - [`header`]: the two header serialisations (JSON, ROCKETMQ binary), chosen per frame
-//! - [`send`]: SEND_MESSAGE(_V2): template encoder, request and reply views (hot path)
+//! - [`send`]: SEND_MESSAGE(_V2): template of the request (hot path), request and reply views
 //! - [`route`], [`heartbeat`]: name server routes, client heartbeats
 //! - [`properties`], [`message_id`]: message properties string, unique and offset message ids
 //! - [`code`]: request, response and language codes, send statuses

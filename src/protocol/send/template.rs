@@ -1,0 +1,313 @@
+//! **Hot path.** The header of a send, rendered once and patched per message.
+//!
+//! Budget per message: one copy of the template, five patches, two appended fields; no allocation,
+//! no formatting machinery (`benches/codec.rs`).
+//!
+//! What is the same for every message of one (topic, group, broker) is rendered once into a
+//! [`SendTemplate`]. Only `i` (properties, with the unique id) and `e` (queue id) vary in length;
+//! they stand last in the binary form, whose entries have no order.
+
+use crate::protocol::code::{CLIENT_VERSION, RequestCode};
+use crate::protocol::frame::PREFIX_BYTES;
+use crate::protocol::header::{FLAG_ONEWAY, SerializeType, binary, json};
+use crate::protocol::message_id::UniqueId;
+use crate::protocol::properties;
+use crate::protocol::send::{SendHeader, SendVersion};
+
+/// Digits of a born timestamp in milliseconds (until the year 2286).
+pub const BORN_DIGITS: usize = 13;
+
+/// Born timestamp as text; rendered once per batch, not per message.
+pub type BornDigits = [u8; BORN_DIGITS];
+
+/// Renders a wall-clock time in milliseconds since 1970.
+#[must_use]
+pub fn born_digits(wall_ms: u64) -> BornDigits {
+    let mut digits = [b'0'; BORN_DIGITS];
+    let mut rest = wall_ms;
+    for slot in digits.iter_mut().rev() {
+        *slot = b'0' + u8::try_from(rest % 10).unwrap_or_default();
+        rest /= 10;
+    }
+    digits
+}
+
+/// A send header rendered once, patched per message.
+#[derive(Debug, Clone)]
+pub struct SendTemplate {
+    form: Form,
+    /// Everything up to the fields that vary in length.
+    prefix: Box<[u8]>,
+    born_at: usize,
+    keys: VaryingKeys,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct VaryingKeys {
+    properties: &'static str,
+    queue_id: &'static str,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Binary,
+    Json,
+}
+
+/// What varies from message to message.
+#[derive(Debug, Clone, Copy)]
+pub struct SendFields<'a> {
+    /// Request id.
+    pub opaque: i32,
+    /// Queue of the broker.
+    pub queue_id: u32,
+    /// No response wanted.
+    pub oneway: bool,
+    /// Goes into the properties as UNIQ_KEY.
+    pub unique_id: &'a UniqueId,
+    /// Further properties, already encoded (each ends with U+0002); may be empty.
+    pub properties: &'a [u8],
+    /// Born timestamp.
+    pub born: &'a BornDigits,
+    /// Bytes of the body that will follow the header.
+    pub body_bytes: usize,
+}
+
+// Offsets in a binary frame: 8 bytes of prefix, then code, language, version, opaque, flag, remark.
+const OPAQUE_AT: usize = PREFIX_BYTES + 5;
+const FLAG_AT: usize = OPAQUE_AT + 4;
+const EXT_LENGTH_AT: usize = FLAG_AT + 8;
+/// `UNIQ_KEY` U+0001 id U+0002.
+const UNIQUE_PROPERTY_BYTES: usize = properties::UNIQUE_ID_KEY.len() + 2 + 32;
+
+impl SendTemplate {
+    /// Renders the constant part.
+    #[must_use]
+    pub fn new(serialize_type: SerializeType, header: &SendHeader) -> Self {
+        let v2 = header.version == SendVersion::V2;
+        let pick = |short: &'static str, long: &'static str| if v2 { short } else { long };
+        let default_queues = header.default_queues.to_string();
+        let sys_flag = header.sys_flag.to_string();
+        let flag = header.flag.to_string();
+        let fields = [
+            (pick("a", "producerGroup"), header.group.as_str()),
+            (pick("b", "topic"), &header.topic),
+            (pick("c", "defaultTopic"), &header.default_topic),
+            (pick("d", "defaultTopicQueueNums"), &default_queues),
+            (pick("f", "sysFlag"), &sys_flag),
+            (pick("h", "flag"), &flag),
+            (pick("j", "reconsumeTimes"), "0"),
+            (pick("k", "unitMode"), "false"),
+            (pick("m", "batch"), "false"),
+            (pick("n", "bname"), &header.broker_name),
+            (pick("g", "bornTimestamp"), "0000000000000"),
+        ];
+        let keys = VaryingKeys {
+            properties: pick("i", "properties"),
+            queue_id: pick("e", "queueId"),
+        };
+        let code = if v2 {
+            RequestCode::SEND_MESSAGE_V2
+        } else {
+            RequestCode::SEND_MESSAGE
+        };
+        let mut prefix = vec![0; PREFIX_BYTES];
+        let form = match serialize_type {
+            SerializeType::Binary => {
+                let fixed = binary::Fixed {
+                    code: code.0,
+                    language: header.language,
+                    version: CLIENT_VERSION,
+                    opaque: 0,
+                    flag: 0,
+                };
+                binary::write_fixed(&mut prefix, fixed, "");
+                for (key, value) in fields {
+                    binary::write_entry(&mut prefix, key, value.as_bytes());
+                }
+                Form::Binary
+            }
+            SerializeType::Json => {
+                prefix.extend_from_slice(b"{\"code\":");
+                prefix.extend_from_slice(code.0.to_string().as_bytes());
+                prefix.extend_from_slice(b",\"language\":\"");
+                prefix.extend_from_slice(header.language.name().as_bytes());
+                prefix.extend_from_slice(b"\",\"serializeTypeCurrentRPC\":\"JSON\",\"version\":");
+                prefix.extend_from_slice(CLIENT_VERSION.to_string().as_bytes());
+                prefix.extend_from_slice(b",\"extFields\":{");
+                for (index, (key, value)) in fields.into_iter().enumerate() {
+                    if index > 0 {
+                        prefix.push(b',');
+                    }
+                    json::write_string(&mut prefix, key);
+                    prefix.push(b':');
+                    json::write_string(&mut prefix, value);
+                }
+                Form::Json
+            }
+        };
+        // bornTimestamp stands last in the prefix; in JSON its closing quote follows.
+        let quote = usize::from(form == Form::Json);
+        let born_at = prefix.len() - quote - BORN_DIGITS;
+        Self {
+            form,
+            prefix: prefix.into_boxed_slice(),
+            born_at,
+            keys,
+        }
+    }
+
+    /// Appends the header of one message to `out`; the caller appends the body.
+    #[inline]
+    pub fn encode(&self, out: &mut Vec<u8>, fields: &SendFields<'_>) {
+        match self.form {
+            Form::Binary => self.encode_binary(out, fields),
+            Form::Json => self.encode_json(out, fields),
+        }
+    }
+
+    #[inline]
+    #[allow(
+        clippy::cast_possible_truncation,
+        reason = "properties are checked below 32 KiB"
+    )]
+    fn encode_binary(&self, out: &mut Vec<u8>, fields: &SendFields<'_>) {
+        let start = out.len();
+        let mut digits = itoa::Buffer::new();
+        let queue_id = digits.format(fields.queue_id);
+        let property_bytes = UNIQUE_PROPERTY_BYTES + fields.properties.len();
+        out.reserve(self.prefix.len() + property_bytes + queue_id.len() + 48);
+        out.extend_from_slice(&self.prefix);
+        out.extend_from_slice(&(self.keys.properties.len() as u16).to_be_bytes());
+        out.extend_from_slice(self.keys.properties.as_bytes());
+        out.extend_from_slice(&(property_bytes as u32).to_be_bytes());
+        properties::write(out, properties::UNIQUE_ID_KEY, &fields.unique_id.0);
+        out.extend_from_slice(fields.properties);
+        binary::write_entry(out, self.keys.queue_id, queue_id.as_bytes());
+        let frame = out.get_mut(start..).unwrap_or_default();
+        patch(frame, self.born_at, fields.born);
+        patch(frame, OPAQUE_AT, &fields.opaque.to_be_bytes());
+        let flag = if fields.oneway { FLAG_ONEWAY } else { 0 };
+        patch(frame, FLAG_AT, &flag.to_be_bytes());
+        let ext_bytes = (frame.len() - EXT_LENGTH_AT - 4) as u32;
+        patch(frame, EXT_LENGTH_AT, &ext_bytes.to_be_bytes());
+        patch_prefix(frame, SerializeType::Binary, fields.body_bytes);
+    }
+
+    fn encode_json(&self, out: &mut Vec<u8>, fields: &SendFields<'_>) {
+        let start = out.len();
+        let mut digits = itoa::Buffer::new();
+        out.extend_from_slice(&self.prefix);
+        out.push(b',');
+        json::write_string(out, self.keys.properties);
+        out.extend_from_slice(b":\"UNIQ_KEY\\u0001");
+        out.extend_from_slice(&fields.unique_id.0);
+        out.extend_from_slice(b"\\u0002");
+        json::write_escaped(out, str::from_utf8(fields.properties).unwrap_or_default());
+        out.extend_from_slice(b"\",");
+        json::write_string(out, self.keys.queue_id);
+        out.extend_from_slice(b":\"");
+        out.extend_from_slice(digits.format(fields.queue_id).as_bytes());
+        out.extend_from_slice(b"\"},\"flag\":");
+        out.push(if fields.oneway { b'2' } else { b'0' });
+        out.extend_from_slice(b",\"opaque\":");
+        out.extend_from_slice(digits.format(fields.opaque).as_bytes());
+        out.push(b'}');
+        let frame = out.get_mut(start..).unwrap_or_default();
+        patch(frame, self.born_at, fields.born);
+        patch_prefix(frame, SerializeType::Json, fields.body_bytes);
+    }
+}
+
+#[inline]
+fn patch(frame: &mut [u8], at: usize, bytes: &[u8]) {
+    if let Some(slot) = frame.get_mut(at..at + bytes.len()) {
+        slot.copy_from_slice(bytes);
+    }
+}
+
+#[inline]
+#[allow(
+    clippy::cast_possible_truncation,
+    reason = "frames are below 16 MiB by FrameLimits"
+)]
+pub(super) fn patch_prefix(frame: &mut [u8], serialize_type: SerializeType, body_bytes: usize) {
+    let header_bytes = (frame.len() - PREFIX_BYTES) as u32;
+    let length = 4 + header_bytes + body_bytes as u32;
+    patch(frame, 0, &length.to_be_bytes());
+    patch(
+        frame,
+        4,
+        &serialize_type.header_word(header_bytes).to_be_bytes(),
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::code::Language;
+    use crate::protocol::command::RemotingCommand;
+    use crate::protocol::frame::{FrameLimits, split};
+    use crate::protocol::header::HeaderView;
+    use crate::protocol::message_id::{UniquePrefix, UniqueSuffix};
+    use crate::protocol::send::SendRequestView;
+    use proptest::prelude::*;
+    use std::net::Ipv4Addr;
+
+    fn header(version: SendVersion) -> SendHeader {
+        SendHeader {
+            version,
+            group: "group".into(),
+            topic: "Topic".into(),
+            default_topic: "TBW102".into(),
+            default_queues: 4,
+            sys_flag: 0,
+            flag: 9,
+            broker_name: "broker-a".into(),
+            language: Language::RUST,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_template_writes_what_a_command_with_these_fields_would(
+            opaque in 0i32.., queue_id in 0u32..2000, oneway: bool, suffix in 0u64..1 << 48,
+            wall_ms in 1_000_000_000_000u64..9_999_999_999_999, tags in "[a-zA-Z0-9\"\\\\]{0,12}",
+            binary_form: bool, v2: bool, body in prop::collection::vec(any::<u8>(), 0..50),
+        ) {
+            let form = if binary_form { SerializeType::Binary } else { SerializeType::Json };
+            let version = if v2 { SendVersion::V2 } else { SendVersion::V1 };
+            let id = UniquePrefix::new(Ipv4Addr::LOCALHOST, 77, 5).with(UniqueSuffix(suffix));
+            let mut more = Vec::new();
+            if !tags.is_empty() {
+                properties::write(&mut more, "TAGS", tags.as_bytes());
+            }
+            let fields = SendFields {
+                opaque, queue_id, oneway, unique_id: &id, properties: &more,
+                born: &born_digits(wall_ms), body_bytes: body.len(),
+            };
+            let mut out = b"before".to_vec();
+            SendTemplate::new(form, &header(version)).encode(&mut out, &fields);
+            out.extend_from_slice(&body);
+
+            let frame = split(&out[6..], FrameLimits::default()).unwrap().unwrap();
+            prop_assert_eq!(frame.wire_bytes, out.len() - 6);
+            prop_assert_eq!(frame.body, &body[..]);
+            let command = RemotingCommand::decode(&frame).unwrap();
+            prop_assert_eq!(command.opaque, opaque);
+            prop_assert_eq!(command.flag, if oneway { 2 } else { 0 });
+            prop_assert_eq!(command.code, if v2 { 310 } else { 10 });
+            let view = HeaderView::parse(frame.serialize_type, frame.header).unwrap();
+            let request = SendRequestView::parse(&view).unwrap();
+            prop_assert_eq!(&*request.topic, "Topic");
+            prop_assert_eq!(&*request.group, "group");
+            prop_assert_eq!(&*request.broker_name, "broker-a");
+            prop_assert_eq!(request.queue_id, i32::try_from(queue_id).unwrap());
+            prop_assert_eq!(request.born_ms, i64::try_from(wall_ms).unwrap());
+            prop_assert_eq!(request.flag, 9);
+            let read: Vec<_> = properties::parse(&request.properties).collect();
+            prop_assert_eq!(read[0], ("UNIQ_KEY", id.as_str()));
+            prop_assert_eq!(read.get(1).map(|(_, value)| *value), (!tags.is_empty()).then_some(&*tags));
+        }
+    }
+}
