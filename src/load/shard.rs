@@ -516,10 +516,11 @@ impl Shard {
         self.in_flight == 0
     }
 
-    /// Whether everything planned has been sent.
+    /// Whether a planned count has been begun to the last message. A window that only time ends is
+    /// open until its end, also after its last message.
     #[must_use]
     pub fn is_exhausted(&self) -> bool {
-        self.source.next_due(self.window).is_none()
+        self.source.is_exhausted()
     }
 
     /// Whether the late policy ended the run.
