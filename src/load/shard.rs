@@ -448,10 +448,12 @@ impl Shard {
         }
     }
 
-    /// Counts replies to sends that had ended.
-    pub(super) fn note_late(&mut self, replies: u64) {
+    /// Counts replies to sends that had ended, by the time they came: which sends they belong to is
+    /// not known any more.
+    pub(super) fn note_late(&mut self, replies: u64, at: Nanos) {
+        let recorder = self.recorders.of(at >= self.window.from);
         for _ in 0..replies {
-            self.recorders.measured.late_reply();
+            recorder.late_reply();
         }
     }
 
