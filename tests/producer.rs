@@ -386,6 +386,48 @@ async fn shutdown_waits_for_pending_sends_and_leaves_the_brokers() {
 }
 
 #[tokio::test]
+async fn sends_that_outlast_the_shutdown_end_with_it() {
+    // R253: nobody is left waiting for an answer that cannot come any more.
+    let cluster = behaving(Behaviour {
+        drop_replies_every: Some(1),
+        ..Behaviour::default()
+    });
+    let send = SendConfig {
+        timeout: Duration::from_secs(3600),
+        ..SendConfig::default()
+    };
+    let producer = producer_with(&cluster, send);
+    producer.start().unwrap();
+    let mut pending = JoinSet::new();
+    for _ in 0..20 {
+        // Each clone sends through cores of its own.
+        let producer = producer.clone();
+        pending.spawn(async move { producer.send(TOPIC, Message::new("x")).await });
+    }
+    let all_arrived = async {
+        while cluster.stored().messages() < 20 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, all_arrived)
+        .await
+        .expect("they arrive");
+    let report = tokio::time::timeout(DEADLINE, producer.shutdown()).await;
+    assert!(!report.expect("it ends").drained, "none was answered");
+    let ends = tokio::time::timeout(DEADLINE, pending.join_all()).await;
+    for end in ends.expect("each send ends") {
+        match end {
+            Err(ClientError::Send { maybe_stored, .. }) => assert!(maybe_stored),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(cluster.stored().messages(), 20, "none was sent again");
+    eventually("no connection is left", || {
+        cluster.stored().connections() == 0
+    });
+}
+
+#[tokio::test]
 async fn a_group_that_is_not_allowed_makes_no_producer() {
     // R7, R8
     let cluster = cluster(ClusterSpec::default());

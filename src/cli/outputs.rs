@@ -1,5 +1,6 @@
 //! The result, rendered: to stdout, and to files that are whole or not there.
 
+use std::fmt::Display;
 use std::fs;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
@@ -14,8 +15,7 @@ use crate::report::{RunResult, Style, csv, json, markdown, text};
 pub(crate) fn check(report: &ReportPlan) -> Result<(), String> {
     for output in &report.outputs {
         let path = &output.path;
-        let refused =
-            |why: &dyn std::fmt::Display| format!("cannot write to {}: {why}", path.display());
+        let refused = |why: &dyn Display| unwritable(path, why);
         if path.is_dir() {
             return Err(refused(&"it is a directory"));
         }
@@ -31,10 +31,7 @@ pub(crate) fn write(report: &ReportPlan, result: &RunResult) -> Exit {
     let mut exit = Exit::Success;
     for output in &report.outputs {
         if let Err(error) = write_file(&output.path, output.format, result) {
-            message::error(&format_args!(
-                "cannot write to {}: {error}",
-                output.path.display()
-            ));
+            message::error(&unwritable(&output.path, &error));
             exit = Exit::OwnError;
         }
     }
@@ -51,6 +48,10 @@ pub(crate) fn write(report: &ReportPlan, result: &RunResult) -> Exit {
     } else {
         written
     }
+}
+
+fn unwritable(path: &Path, why: &dyn Display) -> String {
+    format!("--output: cannot write to {}: {why}", path.display())
 }
 
 /// Written beside its place and moved there when whole, so that a full disk leaves no half result.

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,17 +17,20 @@ use crate::transport::Nanos;
 
 /// A file written line by line; the first failure is told, and reported at the end.
 struct LineFile {
+    /// Option that names it, for errors.
+    option: &'static str,
     path: PathBuf,
     file: BufWriter<File>,
     failed: Option<io::Error>,
 }
 
 impl LineFile {
-    fn create(path: &PathBuf) -> io::Result<Self> {
-        let file = BufWriter::new(File::create(path)?);
+    fn create(option: &'static str, path: &Path) -> Result<Self, String> {
+        let file = File::create(path).map_err(|error| unwritable(option, path, &error))?;
         Ok(Self {
-            path: path.clone(),
-            file,
+            option,
+            path: path.to_owned(),
+            file: BufWriter::new(file),
             failed: None,
         })
     }
@@ -37,13 +40,14 @@ impl LineFile {
             return;
         }
         if let Err(error) = lines(&mut self.file).and_then(|()| self.file.flush()) {
-            message::error(&format_args!(
-                "cannot write to {}: {error}",
-                self.path.display()
-            ));
+            message::error(&unwritable(self.option, &self.path, &error));
             self.failed = Some(error);
         }
     }
+}
+
+fn unwritable(option: &str, path: &Path, error: &io::Error) -> String {
+    format!("{option}: cannot write to {}: {error}", path.display())
 }
 
 /// Takes in each second of a run.
@@ -78,11 +82,8 @@ struct Seen {
 impl Watch {
     /// Opens the files before anything is sent, so that a wrong path costs no run.
     pub(crate) fn new(plan: &RunPlan, instance: Arc<ClientInstance>) -> Result<Self, String> {
-        let open = |path: &Option<PathBuf>| {
-            let created = path.as_ref().map(|path| {
-                LineFile::create(path)
-                    .map_err(|error| format!("cannot write to {}: {error}", path.display()))
-            });
+        let open = |option, path: &Option<PathBuf>| {
+            let created = path.as_ref().map(|path| LineFile::create(option, path));
             created.transpose()
         };
         let planned_per_s = match plan.load.model {
@@ -91,8 +92,8 @@ impl Watch {
         };
         let bound = plan.load.bound;
         Ok(Self {
-            intervals: open(&plan.report.intervals)?,
-            audit: open(&plan.report.audit)?,
+            intervals: open("--intervals", &plan.report.intervals)?,
+            audit: open("--audit", &plan.report.audit)?,
             view: LiveView::new(LiveMode::choose(&plan.report)),
             instance,
             plan: Totals {

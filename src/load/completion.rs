@@ -80,7 +80,7 @@ impl Handler<Outgoing<LoadToken>> for LoadHandler {
     fn round_end(&mut self, at: Nanos) {
         let mut guard = self.shard.lock();
         let Some(shard) = guard.as_mut() else { return };
-        shard.note_late(std::mem::take(&mut self.late));
+        shard.note_late(std::mem::take(&mut self.late), at);
         if let Some((kind, remark)) = self.remark.take() {
             shard.note_remark(kind, &remark);
         }

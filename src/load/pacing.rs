@@ -3,7 +3,7 @@
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-use crate::load::plan::{LoadModel, LoadPlan};
+use crate::load::plan::{LoadModel, LoadPlan, SendMode};
 
 /// A wake-up costs about 20 µs of CPU; below this rate one per message stays under 5 % of a core.
 const PER_MESSAGE_BELOW_PER_S: f64 = 2_500.0;
@@ -33,7 +33,7 @@ pub fn pacing(plan: &LoadPlan, reserved_cores: usize) -> Pacing {
     let cores = available_parallelism().map_or(1, usize::from);
     let (shards, shards_why) = match plan.shards {
         Some(shards) => (shards.max(1), "as asked for".to_owned()),
-        None => choose_shards(plan.model, cores, reserved_cores),
+        None => choose_shards(plan, cores, reserved_cores),
     };
     Pacing {
         shards,
@@ -42,8 +42,27 @@ pub fn pacing(plan: &LoadPlan, reserved_cores: usize) -> Pacing {
     }
 }
 
-fn choose_shards(model: LoadModel, cores: usize, reserved_cores: usize) -> (usize, String) {
+fn choose_shards(plan: &LoadPlan, cores: usize, reserved_cores: usize) -> (usize, String) {
     let room = cores.saturating_sub(reserved_cores).max(1);
+    let (shards, why) = shards_for(plan.model, cores, reserved_cores, room);
+    // Every shard has one send under way at least: more of them would be more than the plan allows.
+    let (cap, what) = match plan.mode {
+        SendMode::Sync => (plan.callers, "caller(s)"),
+        SendMode::Async | SendMode::Oneway => (plan.in_flight, "send(s) in flight"),
+    };
+    if shards > cap {
+        (cap.max(1), format!("there are {cap} {what} to share"))
+    } else {
+        (shards, why)
+    }
+}
+
+fn shards_for(
+    model: LoadModel,
+    cores: usize,
+    reserved_cores: usize,
+    room: usize,
+) -> (usize, String) {
     match model {
         LoadModel::Closed => (
             room,
@@ -74,7 +93,7 @@ fn choose_tick(model: LoadModel) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::load::plan::Rate;
+    use crate::load::plan::{Arrivals, Bound, Rate, WhenLate};
     use std::num::NonZeroU64;
 
     fn open(per_s: u64) -> LoadModel {
@@ -92,12 +111,47 @@ mod tests {
         assert_eq!(choose_tick(open(10_000_000)), Duration::from_micros(250));
     }
 
+    fn plan(mode: SendMode, model: LoadModel, cap: usize) -> LoadPlan {
+        LoadPlan {
+            mode,
+            model,
+            arrivals: Arrivals::Constant,
+            seed: 1,
+            bound: Bound {
+                duration: None,
+                count: Some(1),
+            },
+            warmup: Duration::ZERO,
+            drain: Duration::ZERO,
+            topic: String::new(),
+            body_bytes: 1,
+            tags: String::new(),
+            callers: cap,
+            in_flight: cap,
+            when_late: WhenLate::CatchUp,
+            deadline: None,
+            shards: None,
+            tick: None,
+        }
+    }
+
     #[test]
     fn shards_fill_the_room_only_when_needed() {
-        assert_eq!(choose_shards(open(50_000), 8, 1).0, 1);
-        assert_eq!(choose_shards(open(1_000_000), 8, 1).0, 3);
-        assert_eq!(choose_shards(open(100_000_000), 8, 1).0, 7);
-        assert_eq!(choose_shards(LoadModel::Closed, 2, 1).0, 1);
-        assert_eq!(choose_shards(LoadModel::Closed, 1, 1).0, 1);
+        let shards = |model, cores| choose_shards(&plan(SendMode::Async, model, 64), cores, 1).0;
+        assert_eq!(shards(open(50_000), 8), 1);
+        assert_eq!(shards(open(1_000_000), 8), 3);
+        assert_eq!(shards(open(100_000_000), 8), 7);
+        assert_eq!(shards(LoadModel::Closed, 2), 1);
+        assert_eq!(shards(LoadModel::Closed, 1), 1);
+    }
+
+    #[test]
+    fn there_are_never_more_shards_than_sends_to_share() {
+        for mode in [SendMode::Sync, SendMode::Async] {
+            let few = plan(mode, LoadModel::Closed, 2);
+            assert_eq!(choose_shards(&few, 8, 1).0, 2);
+            let enough = plan(mode, LoadModel::Closed, 7);
+            assert_eq!(choose_shards(&enough, 8, 1).0, 7);
+        }
     }
 }

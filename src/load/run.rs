@@ -363,7 +363,8 @@ impl LoadRun {
     fn stop_reason(&self, reports: &[ShardReport], ended: Nanos, window: Window) -> StopReason {
         if reports.iter().any(|report| report.aborted) {
             StopReason::Aborted
-        } else if ended < window.until && self.stop.level() > StopLevel::None {
+        } else if self.stop.level() > StopLevel::None {
+            // In the drain too: it may have cost answers.
             StopReason::Interrupted
         } else if ended < window.until && self.plan.bound.count.is_some() {
             StopReason::Count

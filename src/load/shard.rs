@@ -448,10 +448,12 @@ impl Shard {
         }
     }
 
-    /// Counts replies to sends that had ended.
-    pub(super) fn note_late(&mut self, replies: u64) {
+    /// Counts replies to sends that had ended, by the time they came: which sends they belong to is
+    /// not known any more.
+    pub(super) fn note_late(&mut self, replies: u64, at: Nanos) {
+        let recorder = self.recorders.of(at >= self.window.from);
         for _ in 0..replies {
-            self.recorders.measured.late_reply();
+            recorder.late_reply();
         }
     }
 
@@ -516,10 +518,11 @@ impl Shard {
         self.in_flight == 0
     }
 
-    /// Whether everything planned has been sent.
+    /// Whether a planned count has been begun to the last message. A window that only time ends is
+    /// open until its end, also after its last message.
     #[must_use]
     pub fn is_exhausted(&self) -> bool {
-        self.source.next_due(self.window).is_none()
+        self.source.is_exhausted()
     }
 
     /// Whether the late policy ended the run.

@@ -84,6 +84,19 @@ impl Source {
         }
     }
 
+    /// Whether a planned count has been taken to the last message.
+    #[must_use]
+    pub fn is_exhausted(&self) -> bool {
+        match self {
+            Self::Open {
+                schedule,
+                end_number,
+                ..
+            } => schedule.number() >= *end_number,
+            Self::Closed { left, .. } => *left == Some(0),
+        }
+    }
+
     /// Whether answers decide when the next message goes out.
     #[inline]
     #[must_use]

@@ -1,4 +1,8 @@
 //! What tests against an embedded cluster share.
+#![allow(dead_code, reason = "each file of tests uses a part of it")]
+
+pub(crate) mod binary;
+pub(crate) mod load;
 
 use std::time::{Duration, Instant};
 

@@ -1,0 +1,250 @@
+//! What shapes a load: counts, warm-up, shards, deadlines, late policies, header forms.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test may panic"
+)]
+
+mod support;
+
+use rmq_bench::broker::{Behaviour, ClusterSpec, EmbeddedCluster};
+use serde_json::Value;
+use support::binary::{accounts_close, json, lines, number, result_of, rmq_bench};
+use support::{TOPIC, cluster};
+
+const MODES: [&str; 3] = ["sync", "async", "oneway"];
+
+/// The result of a run that succeeds against a cluster of the test's.
+#[track_caller]
+fn result_against(cluster: &EmbeddedCluster, arguments: &[&str]) -> Value {
+    let address = cluster.namesrv_address();
+    let target = ["-q", "-n", &address, "-t", TOPIC];
+    let result = result_of(&[&target, arguments].concat());
+    accounts_close(&result);
+    result
+}
+
+/// Everything planned was acknowledged.
+#[track_caller]
+fn all_acked(result: &Value, count: u64) {
+    for figure in ["planned", "acked"] {
+        let pointer = format!("/accounts/{figure}");
+        assert_eq!(number(result, &pointer), count, "{figure}");
+    }
+}
+
+#[test]
+fn the_window_is_as_long_as_asked_for_whatever_the_rate() {
+    // The last message is due half a second before the end.
+    let result = result_against(
+        &cluster(ClusterSpec::default()),
+        &["-r", "2", "-d", "2s", "--warmup", "0s"],
+    );
+    all_acked(&result, 4);
+    assert_eq!(result["window"]["measured_s"], 2.0);
+    assert_eq!(result["rate"]["planned_per_s"], 2.0);
+    assert_eq!(result["run"]["stop_reason"], "duration");
+}
+
+#[test]
+fn of_a_count_and_a_duration_the_first_one_reached_ends_the_run() {
+    let cluster = cluster(ClusterSpec::default());
+    let run = |count, duration| {
+        let bounds = ["--count", count, "-d", duration, "--warmup", "0s"];
+        result_against(&cluster, &[&["-r", "1000"], &bounds[..]].concat())
+    };
+    let counted = run("300", "1h");
+    all_acked(&counted, 300);
+    assert_eq!(counted["run"]["stop_reason"], "count");
+    let timed = run("1M", "300ms");
+    assert_eq!(number(&timed, "/accounts/planned"), 300);
+    assert_eq!(timed["run"]["stop_reason"], "duration");
+}
+
+#[test]
+fn the_warm_up_is_sent_and_kept_out_of_every_figure() {
+    let folder = tempfile::tempdir().unwrap();
+    for mode in MODES {
+        for rate in ["1000", "max"] {
+            let cluster = cluster(ClusterSpec::default());
+            let audit = folder.path().join(format!("{mode}-{rate}"));
+            let result = result_against(
+                &cluster,
+                &[
+                    &["-m", mode, "-r", rate, "--count", "200"][..],
+                    &["--warmup", "500ms", "-w", "4", "--in-flight", "4"],
+                    &["--audit", audit.to_str().unwrap()],
+                ]
+                .concat(),
+            );
+            all_acked(&result, 200);
+            assert_eq!(number(&result, "/latency/queue/count"), 200);
+            assert_eq!(number(&result, "/retries/attempts"), 200);
+            assert_eq!(lines(&audit).len(), 200, "{mode} {rate}");
+            let stored = cluster.stored().messages();
+            assert!(stored > 200, "{mode} {rate}: {stored} stored");
+            if rate == "1000" {
+                assert!(stored <= 700, "{mode}: {stored} stored");
+            }
+        }
+    }
+}
+
+#[test]
+fn several_shards_send_a_count_to_the_message() {
+    let folder = tempfile::tempdir().unwrap();
+    for mode in MODES {
+        for rate in ["2000", "max"] {
+            let cluster = cluster(ClusterSpec::default());
+            let audit = folder.path().join(format!("{mode}-{rate}"));
+            let result = result_against(
+                &cluster,
+                &[
+                    &["-m", mode, "-r", rate, "--count", "1000"][..],
+                    &["--shards", "3", "--connections", "2", "-w", "7"],
+                    &["--audit", audit.to_str().unwrap()],
+                ]
+                .concat(),
+            );
+            all_acked(&result, 1000);
+            assert_eq!(cluster.stored().messages(), 1000, "{mode} {rate}");
+            assert_eq!(number(&result, "/generator/shards"), 3);
+            assert_eq!(number(&result, "/generator/connections"), 3 * 2 * 2);
+            let accepted = cluster.stored().brokers.iter().map(|b| b.accepted).min();
+            assert!(accepted >= Some(3 * 2), "{mode} {rate}: {accepted:?}");
+            let records = lines(&audit);
+            let ids: std::collections::HashSet<&str> =
+                records.iter().map(|r| r["id"].as_str().unwrap()).collect();
+            assert_eq!((records.len(), ids.len()), (1000, 1000), "{mode} {rate}");
+        }
+    }
+}
+
+#[test]
+fn requests_with_json_headers_do_in_every_mode() {
+    for mode in MODES {
+        let cluster = cluster(ClusterSpec::default());
+        let arguments = [
+            "--header", "json", "-m", mode, "-r", "2000", "--count", "500",
+        ];
+        let result = result_against(&cluster, &arguments);
+        all_acked(&result, 500);
+        assert_eq!(result["config"]["header"], "json");
+        let stored = cluster.stored();
+        assert_eq!((stored.messages(), stored.rejected()), (500, 0), "{mode}");
+        assert_eq!(stored.body_bytes(), 500 * 1024);
+    }
+}
+
+#[test]
+fn a_deadline_ends_sends_long_before_their_timeout() {
+    for mode in ["sync", "async"] {
+        let cluster = cluster(ClusterSpec {
+            behaviour: Behaviour {
+                drop_replies_every: Some(2),
+                ..Behaviour::default()
+            },
+            ..ClusterSpec::default()
+        });
+        // Without the deadline the run would not end while the test waits.
+        let result = result_against(
+            &cluster,
+            &[
+                &["-m", mode, "-r", "500", "--count", "200", "-w", "200"][..],
+                &["--timeout", "1h", "--drain", "1h", "--deadline", "500ms"],
+                &["--max-error-rate", "100%", "--fault-avoidance", "off"],
+            ]
+            .concat(),
+        );
+        assert_eq!(number(&result, "/accounts/planned"), 200, "{mode}");
+        let unknown = number(&result, "/accounts/unknown");
+        assert!(unknown > 0, "{mode}");
+        assert_eq!(number(&result, "/accounts/errors/timeout"), unknown);
+    }
+}
+
+#[test]
+fn a_deadline_counts_from_the_planned_time() {
+    // The only caller waits for an answer that never comes, the others' deadlines pass meanwhile:
+    // counted from the submission they would last longer than the test waits.
+    let cluster = cluster(ClusterSpec {
+        behaviour: Behaviour {
+            drop_replies_every: Some(1),
+            ..Behaviour::default()
+        },
+        ..ClusterSpec::default()
+    });
+    let result = result_against(
+        &cluster,
+        &[
+            &["-m", "sync", "-w", "1", "-r", "100", "--count", "50"][..],
+            &["--timeout", "1h", "--drain", "1h", "--deadline", "1s"],
+            &["--max-error-rate", "100%", "--retries", "0"],
+        ]
+        .concat(),
+    );
+    let ended = number(&result, "/accounts/unknown") + number(&result, "/accounts/failed");
+    assert_eq!((ended, number(&result, "/accounts/planned")), (50, 50));
+}
+
+/// A cluster that takes 20 messages a second, and a schedule with a hundred times as many.
+fn overload(policy: &str) -> Value {
+    let run = rmq_bench()
+        .args(["-q", "--format", "json", "-r", "2000", "-d", "1s"])
+        .args([
+            "--warmup",
+            "0s",
+            "--brokers",
+            "1",
+            "--broker-capacity",
+            "20",
+        ])
+        .args(["--in-flight", "10", "--drain", "30s", "--timeout", "30s"])
+        .args(["--when-late", policy])
+        .assert()
+        .success();
+    let result = json(&run.get_output().stdout);
+    accounts_close(&result);
+    result
+}
+
+#[test]
+fn a_schedule_that_skips_what_is_late_leaves_it_unsent() {
+    let result = overload("skip");
+    assert_eq!(number(&result, "/accounts/planned"), 2000);
+    let (acked, unsent) = (
+        number(&result, "/accounts/acked"),
+        number(&result, "/accounts/unsent"),
+    );
+    assert_eq!(acked + unsent, 2000);
+    assert!(
+        acked >= 10 && unsent > 1000,
+        "{acked} acked, {unsent} unsent"
+    );
+    assert_eq!(result["run"]["stop_reason"], "duration");
+    // What was sent had not waited: a schedule that catches up has its first messages wait longest.
+    let skipping = number(&result, "/latency/lateness/p50_ns");
+    let catching_up = number(&overload("catch-up"), "/latency/lateness/p50_ns");
+    assert!(skipping < catching_up, "{skipping} ns, {catching_up} ns");
+}
+
+#[test]
+fn a_schedule_that_may_not_be_late_aborts_the_run() {
+    let run = rmq_bench()
+        .args(["-q", "--format", "json", "-r", "2000", "-d", "15s"])
+        .args([
+            "--warmup",
+            "0s",
+            "--broker-capacity",
+            "20",
+            "--in-flight",
+            "10",
+        ])
+        .args(["--when-late", "abort", "--drain", "1s"])
+        .assert();
+    let result = json(&run.get_output().stdout);
+    assert_eq!(result["run"]["stop_reason"], "aborted");
+    assert!(result["window"]["measured_s"].as_f64().unwrap() < 10.0);
+    accounts_close(&result);
+}

@@ -1,0 +1,208 @@
+//! Files and streams that cannot be written: said by name, and everything else is written still.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test may panic"
+)]
+
+mod support;
+
+use std::fs::{self, File};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Command as Process, Stdio};
+use std::time::{Duration, Instant};
+
+use predicates::str::contains;
+use support::binary::{accounts_close, json, lines, number, process, rmq_bench};
+
+/// A short run.
+const RUN: [&str; 6] = ["-q", "-r", "1000", "--count", "300", "--no-color"];
+
+fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<String> = names.collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn an_output_that_cannot_be_written_is_refused_before_anything_is_sent() {
+    let directory = tempfile::tempdir().unwrap();
+    let audit = directory.path().join("audit.ndjson");
+    for option in ["-o", "--intervals", "--audit"] {
+        let missing = directory.path().join("no/such/folder/file.json");
+        let begun = Instant::now();
+        let run = rmq_bench()
+            .args(["-d", "15s", "-r", "100", option, missing.to_str().unwrap()])
+            .args(if option == "-o" {
+                vec!["--audit", audit.to_str().unwrap()]
+            } else {
+                vec![]
+            })
+            .assert()
+            .stdout("")
+            .stderr(contains("no/such/folder/file.json"));
+        assert!(!run.get_output().status.success(), "{option}");
+        assert!(
+            begun.elapsed() < Duration::from_secs(10),
+            "{option}: it ran first"
+        );
+    }
+    assert!(!audit.exists() || fs::read(&audit).unwrap().is_empty());
+}
+
+#[test]
+fn a_run_without_a_result_leaves_no_file() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    drop(listener);
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("result.json");
+    rmq_bench()
+        .args(["-n", &address, "-o", path.to_str().unwrap()])
+        .assert()
+        .code(3);
+    let left: Vec<_> = fs::read_dir(directory.path()).unwrap().collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn an_output_that_is_a_directory_is_refused_before_anything_is_sent() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("result.json");
+    fs::create_dir(&path).unwrap();
+    let run = rmq_bench()
+        .args([
+            "-q",
+            "-r",
+            "1000",
+            "--count",
+            "300",
+            "-o",
+            path.to_str().unwrap(),
+        ])
+        .assert()
+        .stdout("")
+        .stderr(contains("result.json"));
+    assert!(!run.get_output().status.success());
+}
+
+#[test]
+fn a_reader_that_has_left_changes_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("result.json");
+    let mut child = process()
+        .args(RUN)
+        .args(["--format", "json", "-o", file.to_str().unwrap()])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!((output.status.code(), &*errors), (Some(0), ""));
+    let result = json(&fs::read(&file).unwrap());
+    assert_eq!(number(&result, "/accounts/acked"), 300);
+}
+
+#[test]
+fn the_option_is_named_whose_file_cannot_be_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let (missing, is_folder) = (folder.path().join("no/such"), folder.path().join("f.json"));
+    fs::create_dir(&is_folder).unwrap();
+    for option in ["--output", "--intervals", "--audit"] {
+        for path in [missing.join("f.json"), is_folder.clone()] {
+            let path = path.to_str().unwrap();
+            let named = format!("error: {option}: cannot write to {path}: ");
+            rmq_bench()
+                .args(RUN)
+                .args([option, path])
+                .assert()
+                .code(1)
+                .stdout("")
+                .stderr(contains(named));
+        }
+    }
+    assert_eq!(names(folder.path()), ["f.json"]);
+}
+
+#[test]
+fn a_full_disk_under_a_log_costs_only_that_log() {
+    for (full, other) in [("--intervals", "--audit"), ("--audit", "--intervals")] {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("log.ndjson");
+        let file = folder.path().join("result.json");
+        let run = rmq_bench()
+            .args(RUN)
+            .args(["--format", "json", full, "/dev/full"])
+            .args([other, log.to_str().unwrap()])
+            .args(["-o", file.to_str().unwrap()])
+            .assert()
+            .code(1)
+            .stderr(contains(format!("{full}: cannot write to /dev/full")).count(1));
+        let result = json(&run.get_output().stdout);
+        assert_eq!(number(&result, "/accounts/acked"), 300, "{full}");
+        accounts_close(&result);
+        assert_eq!(json(&fs::read(&file).unwrap()), result);
+        assert!(!lines(&log).is_empty(), "{other} is written");
+    }
+}
+
+/// Runs the binary where no file may grow beyond half a KiB, as if the disk were full.
+fn on_a_full_disk(folder: &Path, arguments: &[&str]) -> std::process::Output {
+    let plain = process();
+    let mut shell = Process::new("sh");
+    shell
+        .args(["-c", "trap '' XFSZ; ulimit -f 1; exec \"$0\" \"$@\""])
+        .arg(plain.get_program())
+        .args(arguments)
+        .current_dir(folder);
+    for (name, value) in plain.get_envs() {
+        assert!(value.is_none(), "nothing is set");
+        shell.env_remove(name);
+    }
+    shell.output().unwrap()
+}
+
+#[test]
+fn a_full_disk_leaves_the_old_result_and_no_half_a_new_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("result.json");
+    fs::write(&file, "the old one").unwrap();
+    let mut arguments = RUN.to_vec();
+    arguments.extend(["--format", "json", "-o", "result.json"]);
+    let output = on_a_full_disk(folder.path(), &arguments);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{errors}");
+    let named = "error: --output: cannot write to result.json: File too large";
+    assert!(errors.contains(named), "{errors}");
+    assert!(!errors.contains("panic"), "{errors}");
+    assert_eq!(number(&json(&output.stdout), "/accounts/acked"), 300);
+    assert_eq!(fs::read_to_string(&file).unwrap(), "the old one");
+    assert_eq!(names(folder.path()), ["result.json"]);
+}
+
+#[test]
+fn a_result_that_cannot_be_printed_is_in_its_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("result.json");
+    let output = process()
+        .args(RUN)
+        .args(["-o", file.to_str().unwrap()])
+        .stdout(File::create("/dev/full").unwrap())
+        .output()
+        .unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{errors}");
+    assert!(
+        errors.contains("error: cannot write to stdout: "),
+        "{errors}"
+    );
+    let result = json(&fs::read(&file).unwrap());
+    assert_eq!(number(&result, "/accounts/acked"), 300);
+    assert_eq!(names(folder.path()), ["result.json"]);
+}
