@@ -11,6 +11,7 @@ mod support;
 use std::process::Output;
 use std::time::Duration;
 
+use nix::sys::signal::Signal::{SIGINT, SIGTERM};
 use rmq_bench::broker::{Behaviour, ClusterSpec, EmbeddedCluster};
 use serde_json::Value;
 use support::binary::{LongRun, accounts_close, json, number};
@@ -71,7 +72,7 @@ fn is_interrupted(output: &Output) -> Value {
 
 #[test]
 fn an_interrupted_run_reports_what_it_has() {
-    for (rate, signal) in [("1000", "INT"), ("1000", "TERM"), ("max", "INT")] {
+    for (rate, signal) in [("1000", SIGINT), ("1000", SIGTERM), ("max", SIGINT)] {
         let run = long_run(rate);
         run.signal(signal);
         let result = is_interrupted(&run.end());
@@ -88,7 +89,7 @@ fn a_run_interrupted_in_the_warm_up_has_measured_nothing() {
         let arguments = ["-m", mode, "-r", "1000", "--warmup", "1h", "-d", "1s"];
         let run = run_against(&cluster, &arguments);
         await_stored(&cluster, 100);
-        run.signal("INT");
+        run.signal(SIGINT);
         let result = is_interrupted(&run.end());
         assert_eq!(number(&result, "/accounts/planned"), 0, "{mode}");
         assert_eq!(result["window"]["measured_s"], 0.0, "{mode}");
@@ -109,7 +110,7 @@ fn late_answers_of_the_warm_up_are_none_of_the_window() {
     let run = run_against(&cluster, &[&arguments[..], &hurry].concat());
     // At this rate the first of them have been answered for a second.
     await_stored(&cluster, 1200);
-    run.signal("INT");
+    run.signal(SIGINT);
     let result = is_interrupted(&run.end());
     assert_eq!(number(&result, "/accounts/late_replies"), 0);
 }
@@ -121,7 +122,7 @@ fn an_interrupted_run_waits_for_the_answers_under_way() {
     let patience = ["--timeout", "1s", "--retries", "0", "--drain", "1h"];
     let run = run_against(&cluster, &[&arguments[..], &patience].concat());
     await_stored(&cluster, 200);
-    run.signal("INT");
+    run.signal(SIGINT);
     let result = is_interrupted(&run.end());
     // Each send has come to its own end; none was cut off.
     let unknown = number(&result, "/accounts/unknown");
@@ -177,7 +178,7 @@ fn a_third_signal_ends_a_run_that_cannot_even_report() {
     await_stored(&cluster, 4000);
     run.interrupt(STOPPING);
     run.interrupt(AT_ONCE);
-    run.signal("INT");
+    run.signal(SIGINT);
     let output = run.end();
     assert_eq!(output.status.code(), Some(130));
     let stdout = String::from_utf8_lossy(&output.stdout);

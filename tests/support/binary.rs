@@ -8,6 +8,8 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use assert_cmd::Command;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::Value;
 
 use super::DEADLINE;
@@ -130,17 +132,16 @@ impl LongRun {
         }
     }
 
-    /// Sends a signal, named as `kill` does, for example INT.
-    pub(crate) fn signal(&self, name: &str) {
-        let id = self.child.id().to_string();
-        let kill = Process::new("kill").args(["-s", name, &id]).status();
-        assert!(kill.unwrap().success());
+    /// Sends a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        let process = Pid::from_raw(self.child.id().cast_signed());
+        kill(process, signal).unwrap();
     }
 
     /// Sends SIGINT and waits until it is understood: two that wait together would be one.
     #[track_caller]
     pub(crate) fn interrupt(&self, answer: &str) {
-        self.signal("INT");
+        self.signal(Signal::SIGINT);
         self.await_line(answer, |line| line.contains(answer));
     }
 
