@@ -248,3 +248,116 @@ fn a_schedule_that_may_not_be_late_aborts_the_run() {
     assert!(result["window"]["measured_s"].as_f64().unwrap() < 10.0);
     accounts_close(&result);
 }
+
+#[test]
+fn a_count_has_its_last_message_s_time_too() {
+    let result = result_of(&["-q", "-r", "20", "--count", "10", "--warmup", "0s"]);
+    all_acked(&result, 10);
+    let measured = result["window"]["measured_s"].as_f64().unwrap();
+    assert!(
+        measured >= 0.5,
+        "ten intervals of 50 ms, not nine: {measured}"
+    );
+}
+
+#[test]
+fn a_count_of_random_arrivals_is_exact_behind_a_warmup() {
+    for seed in ["1", "7"] {
+        let arrivals = ["--arrivals", "poisson", "--seed", seed];
+        let bounds = ["-r", "1k", "--count", "500", "--warmup", "500ms"];
+        all_acked(&result_of(&[&["-q"], &arrivals[..], &bounds].concat()), 500);
+    }
+}
+
+#[test]
+fn slow_answers_do_not_lower_the_acknowledged_rate() {
+    let result = result_of(&[
+        "-q",
+        "-r",
+        "1k",
+        "-d",
+        "1s",
+        "--warmup",
+        "1s",
+        "--broker-delay",
+        "400ms",
+    ]);
+    all_acked(&result, 1000);
+    let acked = result["rate"]["acked_per_s"].as_f64().unwrap();
+    assert!(acked > 900.0, "as many came from the warm-up: {acked}");
+}
+
+#[test]
+fn waiting_for_room_costs_no_cpu() {
+    let result = result_of(&[
+        "-q",
+        "-r",
+        "2k",
+        "-m",
+        "sync",
+        "-w",
+        "4",
+        "-d",
+        "1s",
+        "--warmup",
+        "0s",
+        "--broker-delay",
+        "200ms",
+        "--drain",
+        "0s",
+        "--max-error-rate",
+        "100%",
+    ]);
+    let cpu = result["generator"]["cpu_percent"].as_f64().unwrap();
+    assert!(cpu < 50.0, "{cpu} % of a core while nothing could be sent");
+    let reasons = result["verdict"]["reasons"].as_array().unwrap();
+    assert!(
+        reasons.iter().any(|reason| reason["code"] == "cap_reached"),
+        "{reasons:?}"
+    );
+}
+
+#[test]
+fn a_long_tick_is_kept() {
+    let result = result_of(&[
+        "-q", "-r", "1k", "-d", "1s", "--warmup", "0s", "--tick", "100ms",
+    ]);
+    let lateness = number(&result, "/latency/lateness/p50_ns");
+    assert!(
+        lateness >= 30_000_000,
+        "half a tick is 50 ms, not {lateness} ns"
+    );
+}
+
+#[test]
+fn avoided_time_is_the_window_s() {
+    let cluster = cluster(ClusterSpec {
+        behaviour: Behaviour {
+            drop_replies_every: Some(1),
+            ..Behaviour::default()
+        },
+        ..ClusterSpec::default()
+    });
+    let result = result_against(
+        &cluster,
+        &[
+            &[
+                "-r",
+                "500",
+                "-d",
+                "1s",
+                "--warmup",
+                "2s",
+                "--timeout",
+                "100ms",
+            ][..],
+            &["--max-error-rate", "100%", "--drain", "1s"],
+        ]
+        .concat(),
+    );
+    let avoided = number(&result, "/brokers/0/avoided_ms");
+    assert!(
+        (1..2000).contains(&avoided),
+        "{avoided} ms of a window of 1 s"
+    );
+}

@@ -109,11 +109,18 @@ fn the_intervals_add_up_to_the_run() {
         "-d",
         "2s",
         "--warmup",
-        "0s",
+        "1500ms",
         "--intervals",
         path_text,
     ]);
-    let seconds = lines(&path);
+    let all = lines(&path);
+    let warmup = |line: &&Value| line["phase"] == "warmup";
+    assert!(all.iter().filter(warmup).count() >= 2);
+    for line in &all {
+        let before = line["at_s"].as_f64().unwrap() <= 0.0;
+        assert_eq!(line["phase"] == "warmup", before, "{line}");
+    }
+    let seconds: Vec<&Value> = all.iter().filter(|line| !warmup(line)).collect();
     assert!(seconds.len() >= 2, "{} lines", seconds.len());
     for figure in ["planned", "acked", "failed", "unknown", "unsent"] {
         let sum: u64 = seconds

@@ -11,15 +11,14 @@ use super::version::GIT;
 use crate::client::fault::Cause;
 use crate::client::{ClientInstance, KnownBroker};
 use crate::config::{RunPlan, Target};
-use crate::load::{LoadModel, LoadOutcome, SendMode, StopReason};
+use crate::load::{ClientUse, LoadModel, LoadOutcome, SendMode, StopReason, WhenLate};
 use crate::metrics::{Label, Summary};
 use crate::report::build::{BrokerFacts, GeneratorFacts, RunFacts};
 use crate::report::figures::{Avoidance, AvoidanceCause, AvoidanceEvent};
 use crate::report::host::{Host, resident_bytes};
 use crate::report::result;
-use crate::transport::Nanos;
 use crate::verdict::{
-    Cap, CapKind, CpuUse, Ending, Evidence, Pacing, ThreadCpu, Tick, Verdict, judge,
+    Cap, CapKind, CpuUse, CpuWait, Ending, Evidence, Pacing, ThreadCpu, Tick, Verdict, judge,
 };
 
 /// `MQVersion` ordinals worth a name; the others are given as numbers.
@@ -87,6 +86,7 @@ impl Finished<'_> {
         evidence.in_flight_growth = self.in_flight_growth.filter(|_| open);
         evidence.cap = open.then(|| self.cap());
         evidence.cpu = self.cpu_use();
+        evidence.cpu_wait = self.cpu_wait();
         evidence.ending = match outcome.stop_reason {
             StopReason::Interrupted => Ending::Interrupted,
             StopReason::Aborted => Ending::Aborted,
@@ -102,23 +102,34 @@ impl Finished<'_> {
             SendMode::Sync => (CapKind::Callers, load.callers),
             SendMode::Async | SendMode::Oneway => (CapKind::InFlight, load.in_flight),
         };
-        let rounds: u64 = self
-            .outcome
-            .shards
-            .iter()
-            .map(|shard| shard.counts.rounds)
-            .sum();
-        let blocked: u64 = self
-            .outcome
-            .shards
-            .iter()
-            .map(|shard| shard.counts.blocked)
-            .sum();
+        let shards = &self.outcome.shards;
+        let blocked_ns: u64 = shards.iter().map(|shard| shard.counts.blocked_ns).sum();
+        let all_ns = self.outcome.measured_time.as_secs_f64() * 1e9 * shards.len() as f64;
         Cap {
             kind,
             limit: limit as u64,
-            blocked_share: blocked as f64 / rounds.max(1) as f64,
+            blocked_share: blocked_ns as f64 / all_ns.max(1.0),
+            left_out: load.when_late != WhenLate::CatchUp,
         }
+    }
+
+    /// CPU time of the client's thread in the window.
+    fn client_cpu(&self) -> Duration {
+        let [begin, end] = &self.outcome.client;
+        end.cpu.saturating_sub(begin.cpu)
+    }
+
+    /// The shard that had to wait for a CPU longest.
+    fn cpu_wait(&self) -> Option<CpuWait> {
+        let seconds = self.outcome.measured_time.as_secs_f64();
+        let shards = self.outcome.shards.iter().enumerate();
+        let (index, wait) = shards
+            .filter_map(|(index, shard)| Some((index, shard.cpu_wait?)))
+            .max_by_key(|(_, wait)| *wait)?;
+        (seconds > 0.0).then(|| CpuWait {
+            thread: format!("shard-{index}"),
+            share: wait.as_secs_f64() / seconds,
+        })
     }
 
     #[allow(clippy::cast_precision_loss, reason = "a share")]
@@ -138,7 +149,7 @@ impl Finished<'_> {
             .collect();
         threads.push(ThreadCpu {
             name: "client".to_owned(),
-            share: share(outcome.client_cpu),
+            share: share(self.client_cpu()),
         });
         let total: f64 = threads.iter().map(|thread| thread.share).sum();
         let total_share = self.host.cpus.map(|cpus| total / cpus as f64);
@@ -159,7 +170,7 @@ impl Finished<'_> {
             .iter()
             .map(|shard| shard.cpu)
             .sum::<Duration>()
-            + outcome.client_cpu;
+            + self.client_cpu();
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         let retried = self.plan.load.mode != SendMode::Oneway;
         let attempts_allowed = if retried {
@@ -274,8 +285,9 @@ impl Finished<'_> {
 
     fn broker(&self, index: usize, broker: &KnownBroker) -> BrokerFacts {
         let faults = self.instance.faults();
-        let id = crate::client::BrokerId(u16::try_from(index).unwrap_or(u16::MAX));
-        let avoided = faults.isolated_time(id, Nanos::now());
+        let at = |edge: &ClientUse| edge.isolated.get(index).copied().unwrap_or_default();
+        let [begin, end] = &self.outcome.client;
+        let avoided = at(end).saturating_sub(at(begin));
         BrokerFacts {
             name: broker.name.clone(),
             address: broker.address.clone().unwrap_or_default(),
@@ -288,9 +300,10 @@ impl Finished<'_> {
         let (_, events) = faults.events();
         let assumed = faults.config().generation.failure_latency();
         let from = self.outcome.window_from;
+        let until = from.plus(self.outcome.measured_time);
         let events: Vec<AvoidanceEvent> = events
             .into_iter()
-            .filter(|event| event.at >= from)
+            .filter(|event| from <= event.at && event.at < until)
             .map(|event| AvoidanceEvent {
                 at_ms: event.at.since(from) / 1_000_000,
                 broker: self
@@ -307,7 +320,8 @@ impl Finished<'_> {
                     .unwrap_or(u64::MAX),
             })
             .collect();
-        let isolations = events.len() as u64;
+        let [begin, end] = &self.outcome.client;
+        let isolations = end.isolations.saturating_sub(begin.isolations);
         Avoidance {
             enabled: faults.config().enabled,
             isolations,

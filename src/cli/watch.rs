@@ -11,7 +11,7 @@ use super::message;
 use crate::client::{BrokerId, ClientInstance};
 use crate::config::RunPlan;
 use crate::load::{LoadModel, RunPhase, RunSecond};
-use crate::metrics::Interval;
+use crate::metrics::{Interval, Phase as IntervalPhase};
 use crate::report::intervals;
 use crate::transport::Nanos;
 
@@ -113,8 +113,18 @@ impl Watch {
             .iter()
             .map(|broker| broker.name.clone())
             .collect();
-        let at_s = second.elapsed.as_secs_f64();
-        let interval = Interval::new(at_s, second.in_flight, second.recorder, &names);
+        let phase = match second.phase {
+            RunPhase::Connecting | RunPhase::Warmup => IntervalPhase::Warmup,
+            RunPhase::Measure => IntervalPhase::Measure,
+            RunPhase::Drain => IntervalPhase::Drain,
+        };
+        let interval = Interval::new(
+            second.at_s,
+            phase,
+            second.in_flight,
+            second.recorder,
+            &names,
+        );
         let counters = second.recorder.counters();
         if second.phase == RunPhase::Measure {
             self.seen.sent += counters.sent;
@@ -156,7 +166,7 @@ impl Watch {
             let id = BrokerId(u16::try_from(index).unwrap_or(u16::MAX));
             LiveBroker {
                 name: broker.name.clone(),
-                acked_per_s: per_second(broker.acked),
+                acked_per_s: per_second(broker.acked, second.length),
                 p99_us: micros(broker.response.and_then(|response| response.p99_ns)),
                 avoided: !self.instance.faults().standing(id, now).available,
             }
@@ -168,8 +178,8 @@ impl Watch {
             total,
             count: self.plan.count.map(|count| (self.seen.sent, count)),
             planned_per_s: self.plan.planned_per_s,
-            sent_per_s: per_second(interval.sent),
-            acked_per_s: per_second(interval.acked),
+            sent_per_s: per_second(interval.sent, second.length),
+            acked_per_s: per_second(interval.acked, second.length),
             in_flight: second.in_flight,
             p50_us: micros(response.map(|response| response.p50_ns)),
             p99_us: micros(response.and_then(|response| response.p99_ns)),
@@ -197,7 +207,7 @@ impl Watch {
     }
 }
 
-#[allow(clippy::cast_precision_loss, reason = "messages of one second")]
-fn per_second(count: u64) -> f64 {
-    count as f64
+#[allow(clippy::cast_precision_loss, reason = "a rate for display")]
+fn per_second(count: u64, time: Duration) -> f64 {
+    count as f64 / time.as_secs_f64().max(1e-9)
 }

@@ -20,5 +20,5 @@ pub mod stop;
 pub mod ticker;
 
 pub use plan::{Arrivals, Bound, LoadModel, LoadPlan, Rate, SendMode, WhenLate};
-pub use run::{LoadError, LoadOutcome, LoadRun, RunPhase, RunSecond, StopReason};
+pub use run::{ClientUse, LoadError, LoadOutcome, LoadRun, RunPhase, RunSecond, StopReason};
 pub use stop::{StopLevel, StopSignal};

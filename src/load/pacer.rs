@@ -28,7 +28,7 @@ use crate::transport::{Coalesce, IoCounters, Nanos, Pool};
 /// The pacer looks at least this often, for stops and hand-overs.
 const LONGEST_SLEEP: Duration = Duration::from_millis(10);
 /// Pacing per message, it looks this often while messages are held back by the cap.
-const HELD_BACK_SLEEP: Duration = Duration::from_micros(250);
+const HELD_BACK_SLEEP: Duration = Duration::from_millis(1);
 /// While draining it looks this often.
 const DRAIN_SLEEP: Duration = Duration::from_millis(1);
 
@@ -57,11 +57,13 @@ pub(super) struct Start {
     pub(super) window: Window,
 }
 
-/// One second of a shard.
+/// One second of a shard; the first and the last may be shorter.
 #[derive(Debug)]
 pub(super) struct ShardInterval {
-    /// Seconds since the start; from 0.
+    /// Number since the start, from 0.
     pub(super) second: u64,
+    /// Its last moment.
+    pub(super) end: Nanos,
     pub(super) recorders: Recorders,
     pub(super) in_flight: usize,
     pub(super) audit: Vec<AuditRecord>,
@@ -72,6 +74,9 @@ pub(super) struct ShardInterval {
 pub struct ShardReport {
     /// CPU time of the shard's thread in the window.
     pub cpu: Duration,
+    /// Time of the window in which the thread was ready to run and had no CPU; `None` where the
+    /// kernel does not say.
+    pub cpu_wait: Option<Duration>,
     /// Read and write calls in the window.
     pub io: IoCounts,
     /// Counts.
@@ -182,6 +187,7 @@ fn fresh(recycled: &Receiver<Recorders>) -> Recorders {
 #[derive(Clone, Copy)]
 struct Usage {
     cpu: Duration,
+    cpu_wait: Option<Duration>,
     io: IoCounts,
 }
 
@@ -209,6 +215,17 @@ async fn sleep_then_read(at: Nanos) {
     tokio::task::yield_now().await;
 }
 
+/// Intervals end on whole seconds of the window, so that none lies on both sides of its beginning.
+fn first_boundary(start: &Start) -> Nanos {
+    const SECOND_NS: u64 = 1_000_000_000;
+    let warmup = start.window.from.since(start.start);
+    let first = match warmup % SECOND_NS {
+        0 => SECOND_NS,
+        rest => rest,
+    };
+    Nanos(start.start.0 + first)
+}
+
 struct Pacer {
     job: ShardJob,
     shared: SharedShard,
@@ -233,7 +250,7 @@ impl Pacer {
             window: start.window,
             phase: Phase::Sending,
             next_tick: start.start,
-            next_second: start.start.plus(Duration::from_secs(1)),
+            next_second: first_boundary(start),
             second: 0,
             coalescing: ReadCoalescing::new(start.start),
             from: None,
@@ -261,8 +278,14 @@ impl Pacer {
         let shared = self.shared.clone();
         let mut guard = shared.lock();
         let shard = guard.as_mut()?;
-        shard.pump(now);
-        shard.count_round();
+        // Other wake-ups see to stops, hand-overs and retries only: a tick longer than they are apart
+        // is a tick all the same.
+        let on_tick = self.job.tick.is_zero() || now >= self.next_tick || shard.is_closed_loop();
+        shard.pump_at(now, on_tick);
+        if shard.is_aborted() && self.job.stop.level() == StopLevel::None {
+            // The other shards end with it.
+            self.job.stop.raise();
+        }
         match self.phase {
             Phase::Sending if self.sending_is_over(shard, now) => {
                 shard.stop_sending(now);
@@ -278,11 +301,11 @@ impl Pacer {
         }
         if let (Phase::Draining { since }, true) = (self.phase, shard.is_idle()) {
             self.phase = Phase::Drained { since, at: now };
-            self.hand_over(shard);
+            self.hand_over(shard, now);
             return None;
         }
         while now >= self.next_second {
-            self.hand_over(shard);
+            self.hand_over(shard, self.next_second);
             self.next_second = self.next_second.plus(Duration::from_secs(1));
         }
         let wake = self.next_wake(shard, now).min(self.next_second);
@@ -301,7 +324,7 @@ impl Pacer {
 
     fn sending_is_over(&self, shard: &Shard, now: Nanos) -> bool {
         now >= self.window.until
-            || shard.is_exhausted()
+            || shard.ends_at().is_some_and(|end| end <= now)
             || shard.is_aborted()
             || self.job.stop.level() > StopLevel::None
     }
@@ -313,6 +336,7 @@ impl Pacer {
         }
         let due = shard
             .next_wake()
+            .or(shard.ends_at())
             .unwrap_or(Nanos::NEVER)
             .min(self.window.until);
         let latest = now.plus(LONGEST_SLEEP);
@@ -337,13 +361,15 @@ impl Pacer {
     fn usage(&self) -> Usage {
         Usage {
             cpu: thread_cpu_time(),
+            cpu_wait: thread_cpu_wait(),
             io: self.counters.counts(),
         }
     }
 
-    fn hand_over(&mut self, shard: &mut Shard) {
+    fn hand_over(&mut self, shard: &mut Shard, end: Nanos) {
         let interval = ShardInterval {
             second: self.second,
+            end,
             recorders: shard.swap_recorders(fresh(&self.job.recycled)),
             in_flight: shard.in_flight(),
             audit: shard.take_audit(),
@@ -367,6 +393,10 @@ impl Pacer {
         let shard = guard.as_ref();
         ShardReport {
             cpu: end.cpu.saturating_sub(begin.cpu),
+            cpu_wait: end
+                .cpu_wait
+                .zip(begin.cpu_wait)
+                .map(|(end, begin)| end.saturating_sub(begin)),
             io: end.io.minus(begin.io),
             counts: shard.map(Shard::counts).unwrap_or_default(),
             connections,
@@ -380,8 +410,14 @@ impl Pacer {
     }
 }
 
+/// How long this thread has waited for a CPU while it was ready to run: the second number of its
+/// `schedstat`.
+fn thread_cpu_wait() -> Option<Duration> {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    let ns = text.split_ascii_whitespace().nth(1)?.parse().ok()?;
+    Some(Duration::from_nanos(ns))
+}
+
 fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos())
-        .unwrap_or(u64::MAX)
-        .max(1)
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

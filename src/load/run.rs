@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crossbeam::channel::{Receiver, Sender, unbounded};
+use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, unbounded};
+use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
 use crate::client::{BrokerId, ClientError, ClientInstance, KnownBroker, SendConfig, Topic};
@@ -13,7 +14,7 @@ use crate::load::audit::AuditRecord;
 use crate::load::bodies::Bodies;
 use crate::load::pacer::{ShardInterval, ShardJob, ShardReport, Start, run_shard};
 use crate::load::pacing::{Pacing, pacing};
-use crate::load::plan::{LoadModel, LoadPlan, SendMode};
+use crate::load::plan::{Arrivals, LoadModel, LoadPlan, Rate, SendMode};
 use crate::load::schedule::{Schedule, ShardOf, first_number_at};
 use crate::load::shard::{Recorders, ShardLimits, Window};
 use crate::load::source::Source;
@@ -77,8 +78,12 @@ pub enum RunPhase {
 /// One second of all shards, for whoever watches.
 #[derive(Debug)]
 pub struct RunSecond<'a> {
-    /// Seconds since the start, at the end of the interval.
+    /// Since the start, at the end of the interval.
     pub elapsed: Duration,
+    /// Since the window began, at the end of the interval, in seconds; negative in the warm-up.
+    pub at_s: f64,
+    /// Length of the interval.
+    pub length: Duration,
     /// Where the run stands.
     pub phase: RunPhase,
     /// What was measured in this second; in the warm-up, the warm-up's.
@@ -121,8 +126,8 @@ pub struct LoadOutcome {
     pub stop_reason: StopReason,
     /// One report per shard.
     pub shards: Vec<ShardReport>,
-    /// CPU time of the client's own thread in the run.
-    pub client_cpu: Duration,
+    /// The client at the beginning of the window, and at its end.
+    pub client: [ClientUse; 2],
     /// How shards, tick and caps were chosen.
     pub pacing: Pacing,
     /// Every broker met, indexed by [`BrokerId`].
@@ -135,6 +140,33 @@ pub struct LoadOutcome {
     pub started: Nanos,
     /// First moment of the window.
     pub window_from: Nanos,
+}
+
+/// What the client had used and done at one edge of the window; taken by the thread that collects, so
+/// up to a second late where a run is cut short.
+#[derive(Debug, Clone, Default)]
+pub struct ClientUse {
+    /// CPU time of the client's own thread.
+    pub cpu: Duration,
+    /// Isolations of brokers.
+    pub isolations: u64,
+    /// Time each broker has been isolated, by [`BrokerId`].
+    pub isolated: Vec<Duration>,
+}
+
+impl ClientUse {
+    fn now(runtime: &Runtime, instance: &ClientInstance) -> Self {
+        let now = Nanos::now();
+        let faults = instance.faults();
+        let ids = (0..instance.brokers().len()).filter_map(|index| u16::try_from(index).ok());
+        Self {
+            cpu: runtime.block_on(instance.cpu_time()),
+            isolations: faults.events().0,
+            isolated: ids
+                .map(|id| faults.isolated_time(BrokerId(id), now))
+                .collect(),
+        }
+    }
 }
 
 struct Shards {
@@ -168,7 +200,6 @@ impl LoadRun {
         let jobs = self.jobs(&pacing, &topic, &bodies, &intervals, &recycled);
         drop(intervals);
         let shards = self.spawn(jobs, route_brokers.len())?;
-        let client_cpu = runtime.block_on(self.instance.cpu_time());
 
         let started = Nanos::now().plus(LEAD);
         let window_from = started.plus(self.plan.warmup);
@@ -196,21 +227,22 @@ impl LoadRun {
         }
         let mut collector = Collector {
             run: &self,
+            runtime: &runtime,
             started,
             window,
             recycle,
             watch: &mut watch,
+            emitted: started,
+            client: Vec::with_capacity(2),
             measured: Totals::new(1),
             warmup: Totals::new(1),
         };
         collector.collect(&incoming, pacing.shards);
+        let client = [collector.client_at(0), collector.client_at(1)];
         let Collector {
             measured, warmup, ..
         } = collector;
         let reports = join(shards.threads)?;
-        let client_cpu = runtime
-            .block_on(self.instance.cpu_time())
-            .saturating_sub(client_cpu);
         let times = Times::of(&reports, window);
         Ok(LoadOutcome {
             measured,
@@ -220,7 +252,7 @@ impl LoadRun {
             drain_time: Duration::from_nanos(times.drained.since(times.sending_ended)),
             stop_reason: self.stop_reason(&reports, times.sending_ended, window),
             shards: reports,
-            client_cpu,
+            client,
             pacing,
             brokers: self.instance.brokers(),
             route_brokers,
@@ -347,10 +379,7 @@ impl LoadRun {
             }
             LoadModel::Open(rate) => {
                 let schedule = Schedule::new(rate, plan.arrivals, plan.seed, shard);
-                let end_number = plan.bound.count.map_or(u64::MAX, |count| {
-                    let warmup = u64::try_from(plan.warmup.as_nanos()).unwrap_or(u64::MAX);
-                    first_number_at(rate, warmup).saturating_add(count)
-                });
+                let end_number = self.end_number(rate).unwrap_or(u64::MAX);
                 Source::Open {
                     schedule,
                     start,
@@ -358,6 +387,23 @@ impl LoadRun {
                 }
             }
         }
+    }
+
+    /// Number of the first message of the whole schedule that a planned count leaves out.
+    fn end_number(&self, rate: Rate) -> Option<u64> {
+        let plan = &self.plan;
+        let warmup = u64::try_from(plan.warmup.as_nanos()).unwrap_or(u64::MAX);
+        let first = match plan.arrivals {
+            Arrivals::Constant => first_number_at(rate, warmup),
+            Arrivals::Poisson => {
+                let mut schedule = Schedule::new(rate, plan.arrivals, plan.seed, ShardOf::WHOLE);
+                while schedule.next_ns() < warmup {
+                    schedule.advance();
+                }
+                schedule.number()
+            }
+        };
+        plan.bound.count.map(|count| first.saturating_add(count))
     }
 
     fn stop_reason(&self, reports: &[ShardReport], ended: Nanos, window: Window) -> StopReason {
@@ -417,15 +463,21 @@ fn join(
 /// Merges what shards hand over, second by second.
 struct Collector<'a> {
     run: &'a LoadRun,
+    runtime: &'a Runtime,
     started: Nanos,
     window: Window,
     recycle: Sender<Recorders>,
     watch: &'a mut dyn FnMut(&RunSecond<'_>),
     measured: Totals,
     warmup: Totals,
+    /// End of the last interval told.
+    emitted: Nanos,
+    /// At the window's beginning, and at its end.
+    client: Vec<ClientUse>,
 }
 
 struct Second {
+    end: Nanos,
     recorders: Recorders,
     in_flight: u64,
     audit: Vec<AuditRecord>,
@@ -435,7 +487,16 @@ struct Second {
 impl Collector<'_> {
     fn collect(&mut self, incoming: &Receiver<ShardInterval>, shards: usize) {
         let mut seconds: BTreeMap<u64, Second> = BTreeMap::new();
-        while let Ok(interval) = incoming.recv() {
+        loop {
+            let interval = match incoming.recv_deadline(self.next_edge()) {
+                Ok(interval) => interval,
+                Err(RecvTimeoutError::Timeout) => {
+                    self.client
+                        .push(ClientUse::now(self.runtime, &self.run.instance));
+                    continue;
+                }
+                Err(RecvTimeoutError::Disconnected) => break,
+            };
             self.add(&mut seconds, interval);
             // A second is complete when every shard has handed it over; one that ended earlier is
             // made up for when all have ended.
@@ -443,13 +504,34 @@ impl Collector<'_> {
                 if entry.get().parts < shards {
                     break;
                 }
-                let (number, second) = entry.remove_entry();
-                self.emit(number, second);
+                let second = entry.remove();
+                self.emit(second);
+            }
+            if self.client.len() == 1 && self.run.stop.level() > StopLevel::None {
+                self.client
+                    .push(ClientUse::now(self.runtime, &self.run.instance));
             }
         }
-        for (number, second) in seconds {
-            self.emit(number, second);
+        for second in seconds.into_values() {
+            self.emit(second);
         }
+    }
+
+    /// When the client is to be looked at next.
+    fn next_edge(&self) -> Instant {
+        let edges = [self.window.from, self.window.until];
+        edges
+            .get(self.client.len())
+            .map_or_else(|| Nanos::NEVER.to_instant(), |edge| edge.to_instant())
+    }
+
+    /// The client at an edge of the window, or now when the run ended before it.
+    fn client_at(&mut self, edge: usize) -> ClientUse {
+        while self.client.len() <= edge {
+            self.client
+                .push(ClientUse::now(self.runtime, &self.run.instance));
+        }
+        self.client.get(edge).cloned().unwrap_or_default()
     }
 
     fn add(&self, seconds: &mut BTreeMap<u64, Second>, interval: ShardInterval) {
@@ -463,6 +545,7 @@ impl Collector<'_> {
                 second.in_flight += interval.in_flight as u64;
                 second.audit.extend(interval.audit);
                 second.parts += 1;
+                second.end = second.end.max(interval.end);
                 self.give_back(interval.recorders);
             }
             None => {
@@ -471,28 +554,31 @@ impl Collector<'_> {
                     in_flight: interval.in_flight as u64,
                     audit: interval.audit,
                     parts: 1,
+                    end: interval.end,
                 };
                 seconds.insert(interval.second, second);
             }
         }
     }
 
-    fn emit(&mut self, number: u64, second: Second) {
-        let elapsed = Duration::from_secs(number + 1);
-        let at = self.started.plus(elapsed);
-        let phase = if at <= self.window.from {
+    fn emit(&mut self, second: Second) {
+        let phase = if second.end <= self.window.from {
             RunPhase::Warmup
-        } else if at <= self.window.until {
+        } else if self.emitted < self.window.until {
             RunPhase::Measure
         } else {
             RunPhase::Drain
         };
+        let length = Duration::from_nanos(second.end.since(self.emitted));
+        self.emitted = self.emitted.max(second.end);
         let recorder = match phase {
             RunPhase::Warmup => &second.recorders.warmup,
             _ => &second.recorders.measured,
         };
         (self.watch)(&RunSecond {
-            elapsed,
+            elapsed: Duration::from_nanos(second.end.since(self.started)),
+            at_s: seconds_between(self.window.from, second.end),
+            length,
             phase,
             recorder,
             in_flight: second.in_flight,
@@ -510,5 +596,14 @@ impl Collector<'_> {
         recorders.warmup.clear();
         // Shards that have ended need none any more.
         drop(self.recycle.send(recorders));
+    }
+}
+
+#[allow(clippy::cast_precision_loss, reason = "a time for display")]
+fn seconds_between(from: Nanos, to: Nanos) -> f64 {
+    if to < from {
+        -(from.since(to) as f64) / 1e9
+    } else {
+        to.since(from) as f64 / 1e9
     }
 }

@@ -20,6 +20,9 @@ pub struct ShardOf {
 }
 
 impl ShardOf {
+    /// The only shard.
+    pub const WHOLE: Self = Self { index: 0, count: 1 };
+
     /// This shard's part of a number that is divided, the remainder going to the low shards.
     #[must_use]
     pub fn share(self, whole: u64) -> u64 {
@@ -181,7 +184,7 @@ mod tests {
     use proptest::prelude::*;
     use std::num::NonZeroU64;
 
-    const WHOLE: ShardOf = ShardOf { index: 0, count: 1 };
+    const WHOLE: ShardOf = ShardOf::WHOLE;
 
     fn rate(messages: u64, period_ns: u64) -> Rate {
         Rate {

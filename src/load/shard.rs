@@ -102,12 +102,11 @@ impl Recorders {
 pub struct ShardCounts {
     /// Measured messages submitted for the first time.
     pub submitted: u64,
-    /// Measured messages acknowledged before the window ended.
+    /// Acknowledgements that came inside the window, those of the warm-up's messages too: as many of
+    /// its own come after it.
     pub acked_in_window: u64,
-    /// Times the pacer looked.
-    pub rounds: u64,
-    /// Those of `rounds` after which messages were due that the cap on flight did not let go.
-    pub blocked: u64,
+    /// Time of the window, in ns, in which messages were due that the cap on flight held back.
+    pub blocked_ns: u64,
 }
 
 /// A send that waits to be tried again.
@@ -157,6 +156,8 @@ pub struct Shard {
     sending: Sending,
     /// Messages due that the cap holds back.
     blocked: bool,
+    /// Since when.
+    blocked_since: Option<Nanos>,
     /// Attempts that ever ended.
     settled: u64,
 }
@@ -196,17 +197,24 @@ impl Shard {
             remarks: Vec::new(),
             sending: Sending::On,
             blocked: false,
+            blocked_since: None,
             settled: 0,
         }
     }
 
     /// Sends everything due at `now`, retries first.
     pub fn pump(&mut self, now: Nanos) {
+        self.pump_at(now, true);
+    }
+
+    /// Sends the retries due at `now`, and what the schedule has due only on a tick.
+    pub fn pump_at(&mut self, now: Nanos, on_tick: bool) {
         self.core.refresh(now);
         loop {
             self.release_waiting(now);
-            if self.is_sending() {
+            if on_tick && self.is_sending() {
                 self.stage_due(now);
+                self.note_blocked(now);
             }
             self.core.flush(now, &mut self.ended);
             if self.ended.is_empty() {
@@ -226,6 +234,25 @@ impl Shard {
                 self.stage(send, now);
             }
         }
+    }
+
+    /// Keeps the time held back by the cap, as far as it lies in the window.
+    #[inline]
+    fn note_blocked(&mut self, now: Nanos) {
+        match (self.blocked, self.blocked_since) {
+            (true, None) => self.blocked_since = Some(now),
+            (false, Some(since)) => {
+                self.counts.blocked_ns += self.in_window(since, now);
+                self.blocked_since = None;
+            }
+            _ => {}
+        }
+    }
+
+    /// Nanoseconds of the window between two moments.
+    fn in_window(&self, since: Nanos, now: Nanos) -> u64 {
+        now.min(self.window.until)
+            .since(since.max(self.window.from))
     }
 
     #[inline]
@@ -336,8 +363,7 @@ impl Shard {
             AttemptResult::Stored(_) | AttemptResult::Accepted => {
                 self.in_flight -= 1;
                 self.in_flight_measured -= usize::from(measured);
-                let in_window = measured && ended.at < self.window.until;
-                self.counts.acked_in_window += u64::from(in_window);
+                self.counts.acked_in_window += u64::from(self.window.contains(ended.at));
                 let times = SendTimes {
                     intended_ns: intended.0,
                     submitted_ns: track.submitted.0,
@@ -382,13 +408,15 @@ impl Shard {
     ) {
         if let AttemptError::Local(_) = error {
             // Not the broker's doing and not an attempt: it waits, and shows as queue time.
+            let real = send.track.attempts - 1;
             if now < send.track.budget_ends {
-                send.track.attempts -= 1;
+                send.track.attempts = real;
                 self.waiting.push(Waiting {
                     at: now.plus(LOCAL_LIMIT_WAIT),
                     send,
                 });
             } else {
+                send.track.attempts = real.max(1);
                 self.finish_failed(send, error.kind(), now);
             }
             return;
@@ -494,6 +522,8 @@ impl Shard {
         }
         // A message begun at this very moment was planned for it and is inside.
         self.window.until = self.window.until.min(Nanos(now.0 + 1));
+        self.blocked = false;
+        self.note_blocked(now);
         let rest = self.source.rest(self.window);
         self.recorders.measured.planned(rest);
         self.recorders.measured.unsent(rest);
@@ -518,11 +548,10 @@ impl Shard {
         self.in_flight == 0
     }
 
-    /// Whether a planned count has been begun to the last message. A window that only time ends is
-    /// open until its end, also after its last message.
+    /// When sending is over, once the last of a planned count has been begun.
     #[must_use]
-    pub fn is_exhausted(&self) -> bool {
-        self.source.is_exhausted()
+    pub fn ends_at(&self) -> Option<Nanos> {
+        self.source.ends_at()
     }
 
     /// Whether the late policy ended the run.
@@ -535,6 +564,12 @@ impl Shard {
         self.sending == Sending::On
     }
 
+    /// Whether answers decide when the next message goes out.
+    #[must_use]
+    pub fn is_closed_loop(&self) -> bool {
+        self.source.is_closed_loop()
+    }
+
     /// Attempts that ever ended.
     #[must_use]
     pub fn settled(&self) -> u64 {
@@ -545,12 +580,6 @@ impl Shard {
     #[must_use]
     pub fn in_flight(&self) -> usize {
         self.in_flight
-    }
-
-    /// Notes that the pacer has looked.
-    pub fn count_round(&mut self) {
-        self.counts.rounds += 1;
-        self.counts.blocked += u64::from(self.blocked);
     }
 
     /// Counts so far.

@@ -84,16 +84,18 @@ impl Source {
         }
     }
 
-    /// Whether a planned count has been taken to the last message.
+    /// Once a planned count has been taken to the last message: when sending is over. In an open loop
+    /// that message has its time too, until the next one would be due.
     #[must_use]
-    pub fn is_exhausted(&self) -> bool {
+    pub fn ends_at(&self) -> Option<Nanos> {
         match self {
             Self::Open {
                 schedule,
+                start,
                 end_number,
-                ..
-            } => schedule.number() >= *end_number,
-            Self::Closed { left, .. } => *left == Some(0),
+            } => (schedule.number() >= *end_number)
+                .then(|| Nanos(start.0.saturating_add(schedule.next_ns()))),
+            Self::Closed { left, asked } => (*left == Some(0)).then_some(*asked),
         }
     }
 

@@ -45,12 +45,26 @@ pub struct BrokerInterval {
     pub response: Option<Quantiles>,
 }
 
+/// Part of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// In no figure of the result.
+    Warmup,
+    /// Messages of the window.
+    Measure,
+    /// Their last answers.
+    Drain,
+}
+
 /// What happened in one second, or whatever time passed since the interval before. Events count when
 /// they happen: a send submitted in one interval may be acknowledged in the next.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Interval {
     /// End of the interval, in seconds since the measured window began; negative in the warm-up.
     pub at_s: f64,
+    /// What this part of the run counts towards.
+    pub phase: Phase,
     /// Sends that fell due; in a closed loop those that were begun.
     pub planned: u64,
     /// Sends begun.
@@ -85,7 +99,13 @@ pub struct Interval {
 impl Interval {
     /// The figures of one second, recorded by one shard or merged from all.
     #[must_use]
-    pub fn new(at_s: f64, in_flight: u64, second: &Recorder, broker_names: &[String]) -> Self {
+    pub fn new(
+        at_s: f64,
+        phase: Phase,
+        in_flight: u64,
+        second: &Recorder,
+        broker_names: &[String],
+    ) -> Self {
         let counters = second.counters();
         let brokers = second.brokers().iter().enumerate();
         let brokers = brokers.map(|(index, broker)| BrokerInterval {
@@ -99,6 +119,7 @@ impl Interval {
         });
         Self {
             at_s,
+            phase,
             planned: counters.planned,
             sent: counters.sent,
             acked: counters.acked,

@@ -25,7 +25,7 @@ pub mod units;
 
 pub use counters::Counters;
 pub use histogram::LatencyHistogram;
-pub use interval::{BrokerInterval, Interval, Quantiles};
+pub use interval::{BrokerInterval, Interval, Phase, Quantiles};
 pub use label::{Label, LabelCounts};
 pub use latency::LatencySummary;
 pub use recorder::{BrokerRecord, Recorder, SendTimes, Totals};

@@ -16,7 +16,8 @@ pub struct Rates {
     /// Sends begun per second, over the window or until the last of them was begun.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sent_per_s: Option<f64>,
-    /// Those sends acknowledged, per second of the same time.
+    /// Answers that came inside the window, per second of it; those to the warm-up's last sends too, as many
+    /// of its own come after it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acked_per_s: Option<f64>,
 }

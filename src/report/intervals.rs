@@ -27,7 +27,11 @@ mod tests {
         let names = ["broker-a".to_owned()];
         let mut out = Vec::new();
         for at_s in [1.0, 2.0] {
-            write(&mut out, &Interval::new(at_s, 1, &second, &names)).unwrap();
+            write(
+                &mut out,
+                &Interval::new(at_s, crate::metrics::Phase::Measure, 1, &second, &names),
+            )
+            .unwrap();
         }
         let text = String::from_utf8(out).unwrap();
         let lines: Vec<Interval> = text

@@ -36,8 +36,10 @@ pub struct Cap {
     pub kind: CapKind,
     /// The limit, of the whole process.
     pub limit: u64,
-    /// Share of the window's ticks, from 0 to 1, in which something was due and found no room.
+    /// Share of the window, from 0 to 1, in which something was due and found no room.
     pub blocked_share: f64,
+    /// What found no room was left out (`--when-late`), so no time includes its waiting.
+    pub left_out: bool,
 }
 
 /// CPU use of the generator's and the client's threads in the window, without an embedded cluster's.
@@ -70,13 +72,13 @@ pub enum Ending {
     Aborted,
 }
 
-/// What a thread that does nothing but read the clock saw of the machine.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct NoiseProbe {
-    /// Longest time between two readings in nanoseconds.
-    pub longest_gap_ns: u64,
-    /// Share of its time, from 0 to 1, lost in gaps of more than 100 µs.
-    pub stolen_share: f64,
+/// How long a thread of the generator was ready to run and had no CPU, as the kernel counts it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CpuWait {
+    /// Name of the thread that waited longest.
+    pub thread: String,
+    /// Share of the window, from 0 to 1.
+    pub share: f64,
 }
 
 /// Everything a verdict rests on. What was not measured is `None` and is not judged.
@@ -116,13 +118,13 @@ pub struct Evidence {
     pub cpu: CpuUse,
     /// How the window ended.
     pub ending: Ending,
-    /// What the noise probe saw.
-    pub probe: Option<NoiseProbe>,
+    /// Waiting for a CPU; `None` where the kernel does not say.
+    pub cpu_wait: Option<CpuWait>,
 }
 
 impl Evidence {
     /// What the measured window itself shows; the caller adds what it observed beside it: cap, drain,
-    /// growth, CPU, ending and probe.
+    /// growth, CPU, waiting for it and ending.
     #[must_use]
     pub fn of(summary: &Summary, pacing: Pacing) -> Self {
         let counters = summary.counters();
@@ -144,7 +146,7 @@ impl Evidence {
             in_flight_growth: None,
             cpu: CpuUse::default(),
             ending: Ending::Complete,
-            probe: None,
+            cpu_wait: None,
         }
     }
 }

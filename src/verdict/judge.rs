@@ -1,6 +1,6 @@
 //! The limits, and the sentences that say what passed them.
 
-use crate::metrics::units::{count, counted, duration, percent};
+use crate::metrics::units::{count, counted, percent};
 
 use super::evidence::{Ending, Evidence, Pacing};
 use super::reason::{Reason, ReasonCode, Status, Verdict, number};
@@ -14,8 +14,8 @@ const GROWTH_LIMIT: f64 = 0.01;
 const ERROR_LIMIT: f64 = 0.01;
 /// Acknowledged sends needed for a 99th percentile.
 const SAMPLES_FOR_P99: u64 = 1_000;
-/// Share of the probe's time that may be lost: some of it is on every shared machine.
-const STOLEN_LIMIT: f64 = 0.05;
+/// Share of the window that may be lost waiting for a CPU: some of it is on every shared machine.
+const CPU_WAIT_LIMIT: f64 = 0.05;
 
 /// Judges a run; see the [table](crate::verdict) for the limits.
 #[must_use]
@@ -205,22 +205,23 @@ fn clamped_values(evidence: &Evidence) -> Option<Reason> {
 }
 
 fn host_stalls(evidence: &Evidence) -> Option<Reason> {
-    let probe = evidence
-        .probe
-        .filter(|probe| probe.stolen_share > STOLEN_LIMIT)?;
+    let wait = evidence
+        .cpu_wait
+        .as_ref()
+        .filter(|wait| wait.share > CPU_WAIT_LIMIT)?;
     let detail = format!(
-        "a thread that only reads the clock lost {} of its time (limit {}), up to {} at once: the machine is \
-         busy with other things, and the times include that",
-        percent(probe.stolen_share),
-        percent(STOLEN_LIMIT),
-        duration(probe.longest_gap_ns),
+        "generator thread {} was ready to run and had no CPU for {} of the window, limit {}: other threads of \
+         this machine had it, those of an embedded cluster among them, and the times include that",
+        wait.thread,
+        percent(wait.share),
+        percent(CPU_WAIT_LIMIT),
     );
     Some(Reason::new(
         ReasonCode::HostStalls,
         Status::Degraded,
         detail,
-        probe.stolen_share,
-        STOLEN_LIMIT,
+        wait.share,
+        CPU_WAIT_LIMIT,
     ))
 }
 

@@ -21,12 +21,12 @@
 //! | `unknown_results` | degraded | degraded | any send whose message may or may not be stored |
 //! | `drain_unanswered` | degraded | degraded | any send still unanswered when the drain ended |
 //! | `clamped_values` | degraded | degraded | any time beyond the 120 s the histograms reach |
-//! | `host_stalls` | degraded | degraded | the noise probe lost more than 5 % of its time |
+//! | `host_stalls` | degraded | degraded | a generator thread was ready to run and had no CPU for more than 5 % of the window |
 //! | `interrupted` | degraded | degraded | the window was cut short from outside |
 //!
 //! A tick of "per message" is judged as 250 µs. The cap explains a late 99th percentile when it was
-//! reached in at least 1 % of the ticks, a late median from 25 % on, and a missed rate when its share
-//! of the ticks is at least the share of sends that is missing.
+//! reached for at least 1 % of the window, a late median from 25 % on, and a missed rate when its share
+//! of the window is at least the share of sends that is missing.
 //!
 //! - [`evidence`]: what is looked at
 //! - [`reason`]: what can be found, and the verdict
@@ -38,6 +38,6 @@ pub mod judge;
 pub mod reason;
 mod schedule;
 
-pub use evidence::{Cap, CapKind, CpuUse, Ending, Evidence, NoiseProbe, Pacing, ThreadCpu, Tick};
+pub use evidence::{Cap, CapKind, CpuUse, CpuWait, Ending, Evidence, Pacing, ThreadCpu, Tick};
 pub use judge::judge;
 pub use reason::{Reason, ReasonCode, Status, Verdict};

@@ -63,7 +63,7 @@ pub enum ReasonCode {
     DrainUnanswered,
     /// Degraded: times longer than the histograms reach. Value and limit are numbers of values.
     ClampedValues,
-    /// Degraded: the machine stopped this process. Value and limit are shares of the noise probe's time.
+    /// Degraded: a generator thread had to wait for a CPU. Value and limit are shares of the window.
     HostStalls,
     /// Degraded: the measured window was cut short.
     Interrupted,

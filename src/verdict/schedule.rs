@@ -2,7 +2,7 @@
 
 use crate::metrics::units::{count, duration, percent, rate};
 
-use super::evidence::{Cap, CapKind, Evidence, NoiseProbe, Pacing, Tick};
+use super::evidence::{Cap, CapKind, CpuWait, Evidence, Pacing, Tick};
 use super::reason::{Reason, ReasonCode, Status, number};
 
 /// A schedule without a tick is held to this one, in nanoseconds: below it the wake-up itself, not the
@@ -10,9 +10,11 @@ use super::reason::{Reason, ReasonCode, Status, number};
 const PER_MESSAGE_TICK_NS: u64 = 250_000;
 /// Largest difference between begun and planned rate, as a share of the planned.
 const RATE_TOLERANCE: f64 = 0.001;
-/// Share of blocked ticks that explains a late 99th percentile: the late one in a hundred.
+/// Share of the window waiting for a CPU that may make one send in a hundred late.
+const CPU_WAIT_WORTH_TELLING: f64 = 0.01;
+/// Blocked share of the window that explains a late 99th percentile: the late one in a hundred.
 const CAP_EXPLAINS_P99: f64 = 0.01;
-/// Share of blocked ticks that explains a late median.
+/// Blocked share of the window that explains a late median.
 const CAP_EXPLAINS_P50: f64 = 0.25;
 
 /// Late schedule, missed rate and reached cap, in this order. The cap is a finding when it explains one
@@ -24,13 +26,20 @@ pub(super) fn findings(evidence: &Evidence) -> [Option<Reason>; 3] {
     let late = late.filter(|late| !late.capped);
     let missed = missed.filter(|missed| !missed.capped);
     [
-        late.map(|late| late_schedule(&late, evidence.probe)),
+        late.map(|late| late_schedule(&late, evidence.cpu_wait.as_ref())),
         missed.map(|missed| rate_missed(&missed, evidence)),
         evidence
             .cap
             .filter(|_| explains)
             .map(|cap| cap_reached(cap, evidence)),
     ]
+}
+
+fn tick_ns(tick: Tick) -> u64 {
+    match tick {
+        Tick::Every(ns) => ns,
+        Tick::PerMessage => PER_MESSAGE_TICK_NS,
+    }
 }
 
 /// A schedule that was not kept.
@@ -45,10 +54,7 @@ fn late(evidence: &Evidence) -> Option<Late> {
     let Pacing::Open(tick) = evidence.pacing else {
         return None;
     };
-    let tick_ns = match tick {
-        Tick::Every(ns) => ns,
-        Tick::PerMessage => PER_MESSAGE_TICK_NS,
-    };
+    let tick_ns = tick_ns(tick);
     let lateness = evidence.lateness?;
     let blocked = evidence.cap.map_or(0.0, |cap| cap.blocked_share);
     let p50_limit_ns = tick_ns.saturating_mul(6) / 10;
@@ -73,7 +79,7 @@ fn late(evidence: &Evidence) -> Option<Late> {
     })
 }
 
-fn late_schedule(late: &Late, probe: Option<NoiseProbe>) -> Reason {
+fn late_schedule(late: &Late, wait: Option<&CpuWait>) -> Reason {
     let mut detail = format!(
         "sends were begun later than planned: lateness {} {}, limit {}, and the cluster did not cause it. \
          Lower --rate, raise --shards, or leave more CPU to the generator",
@@ -81,10 +87,12 @@ fn late_schedule(late: &Late, probe: Option<NoiseProbe>) -> Reason {
         duration(late.value_ns),
         duration(late.limit_ns),
     );
-    if let Some(probe) = probe.filter(|probe| probe.longest_gap_ns > late.limit_ns) {
-        let gap = duration(probe.longest_gap_ns);
-        detail +=
-            &format!("; the machine stopped a thread that only reads the clock for up to {gap}");
+    if let Some(wait) = wait.filter(|wait| wait.share > CPU_WAIT_WORTH_TELLING) {
+        detail += &format!(
+            "; {} was ready to run and had no CPU for {} of the window",
+            wait.thread,
+            percent(wait.share)
+        );
     }
     let (value, limit) = (number(late.value_ns), number(late.limit_ns));
     Reason::new(
@@ -105,7 +113,7 @@ struct Missed {
 }
 
 fn missed(evidence: &Evidence) -> Option<Missed> {
-    let Pacing::Open(_) = evidence.pacing else {
+    let Pacing::Open(tick) = evidence.pacing else {
         return None;
     };
     let planned_per_s = evidence.planned_per_s.filter(|rate| *rate > 0.0)?;
@@ -113,7 +121,13 @@ fn missed(evidence: &Evidence) -> Option<Missed> {
     let share = (sent_per_s - planned_per_s).abs() / planned_per_s;
     let capped =
         sent_per_s < planned_per_s && evidence.cap.is_some_and(|cap| cap.blocked_share >= share);
-    (share > RATE_TOLERANCE).then_some(Missed {
+    // The last messages leave with the tick that follows them, which counts in a short window.
+    let last_tick = if evidence.unsent == 0 {
+        number(tick_ns(tick)) / 1e9 * sent_per_s / number(evidence.sent.max(1))
+    } else {
+        0.0
+    };
+    (share > RATE_TOLERANCE.max(last_tick)).then_some(Missed {
         planned_per_s,
         sent_per_s,
         share,
@@ -156,9 +170,14 @@ fn cap_reached(cap: Cap, evidence: &Evidence) -> Reason {
     let acked = evidence
         .acked_per_s
         .map(|acked| format!(" (acknowledged {})", rate(acked)));
+    let fate = if cap.left_out {
+        "was left out when it became late (--when-late)"
+    } else {
+        "waited here, which its response time includes"
+    };
     let detail = format!(
-        "the cluster did not carry {planned}{} with {limit}: in {} of the ticks a due send found no room and \
-         waited here, which its response time includes. Raise {option}, or lower --rate",
+        "the cluster did not carry {planned}{} with {limit}: for {} of the window a due send found no room and \
+         {fate}. Raise {option}, or lower --rate",
         acked.unwrap_or_default(),
         percent(cap.blocked_share),
     );

@@ -244,7 +244,13 @@ fn rates_count_the_time_a_late_schedule_went_on_sending() {
 fn an_interval_shows_one_second_and_leaves_out_what_it_lacks() {
     let sends = [acked_send(vec![0]), acked_send(vec![1, 0])];
     let names = ["broker-a".to_owned()];
-    let interval = Interval::new(1.0, 7, &recorded(&sends), &names);
+    let interval = Interval::new(
+        1.0,
+        crate::metrics::Phase::Measure,
+        7,
+        &recorded(&sends),
+        &names,
+    );
     assert_eq!(
         (
             interval.sent,
@@ -265,6 +271,12 @@ fn an_interval_shows_one_second_and_leaves_out_what_it_lacks() {
         (lateness.p50_ns, lateness.p99_ns, lateness.max_ns),
         (2_000, None, 2_000)
     );
-    let empty = Interval::new(2.0, 0, &Recorder::new(1), &names);
+    let empty = Interval::new(
+        2.0,
+        crate::metrics::Phase::Drain,
+        0,
+        &Recorder::new(1),
+        &names,
+    );
     assert_eq!((empty.lateness, empty.response), (None, None));
 }

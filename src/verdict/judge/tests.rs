@@ -1,5 +1,5 @@
 use crate::metrics::Quantiles;
-use crate::verdict::{Cap, CapKind, CpuUse, NoiseProbe, ThreadCpu, Tick};
+use crate::verdict::{Cap, CapKind, CpuUse, CpuWait, ThreadCpu, Tick};
 
 use super::*;
 
@@ -33,6 +33,7 @@ fn fine() -> Evidence {
             kind: CapKind::InFlight,
             limit: 4096,
             blocked_share: 0.0,
+            left_out: false,
         }),
         in_flight_growth: Some(100),
         cpu: CpuUse {
@@ -40,10 +41,14 @@ fn fine() -> Evidence {
             total_share: Some(0.2),
         },
         ending: Ending::Complete,
-        probe: Some(NoiseProbe {
-            longest_gap_ns: 100_000,
-            stolen_share: 0.01,
-        }),
+        cpu_wait: Some(wait(0.01)),
+    }
+}
+
+fn wait(share: f64) -> CpuWait {
+    CpuWait {
+        thread: "shard-0".to_owned(),
+        share,
     }
 }
 
@@ -73,6 +78,7 @@ fn blocked(evidence: &mut Evidence, share: f64) {
         kind: CapKind::InFlight,
         limit: 4096,
         blocked_share: share,
+        left_out: false,
     });
 }
 
@@ -164,6 +170,7 @@ fn the_cap_names_its_option_and_its_numbers() {
         kind: CapKind::Callers,
         limit: 64,
         blocked_share: 0.9,
+        left_out: false,
     });
     let detail = &judge(&evidence).reasons[0].detail;
     for part in [
@@ -175,6 +182,19 @@ fn the_cap_names_its_option_and_its_numbers() {
     ] {
         assert!(detail.contains(part), "{part}: {detail}");
     }
+}
+
+#[test]
+fn the_last_tick_of_a_short_window_is_no_missed_rate() {
+    let short = |unsent| {
+        found(|e| {
+            // 1,000 in 100 ms; the last of them left a tick of 1 ms later.
+            (e.sent, e.acked, e.sent_per_s) = (1_000, 1_000, Some(9_901.0));
+            (e.in_flight_growth, e.unsent) = (Some(0), unsent);
+        })
+    };
+    assert_eq!(short(0), NONE);
+    assert_eq!(short(10), MISSED);
 }
 
 #[test]
@@ -254,24 +274,16 @@ fn what_is_missing_from_the_figures_is_said() {
 
 #[test]
 fn a_machine_that_stalls_is_named() {
-    let probe = |stolen_share| {
-        Some(NoiseProbe {
-            longest_gap_ns: 9_000_000,
-            stolen_share,
-        })
-    };
-    assert_eq!(found(|e| e.probe = probe(0.05)), NONE);
+    assert_eq!(found(|e| e.cpu_wait = Some(wait(0.05))), NONE);
     assert_eq!(
-        found(|e| e.probe = probe(0.06)),
+        found(|e| e.cpu_wait = Some(wait(0.06))),
         [(ReasonCode::HostStalls, Status::Degraded)]
     );
     let mut evidence = fine();
-    (evidence.lateness, evidence.probe) = (lateness(0, 8_000_000), probe(0.02));
-    assert!(
-        judge(&evidence).reasons[0]
-            .detail
-            .contains("for up to 9.00 ms")
-    );
+    evidence.lateness = lateness(0, 8_000_000);
+    evidence.cpu_wait = Some(wait(0.02));
+    let detail = &judge(&evidence).reasons[0].detail;
+    assert!(detail.contains("had no CPU for 2.00 %"), "{detail}");
 }
 
 #[test]
