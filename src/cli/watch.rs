@@ -15,6 +15,9 @@ use crate::metrics::{Interval, Phase as IntervalPhase};
 use crate::report::intervals;
 use crate::transport::Nanos;
 
+/// A rate over less than this says nothing.
+const SHORTEST_SHOWN: Duration = Duration::from_millis(100);
+
 /// A file written line by line; the first failure is told, and reported at the end.
 struct LineFile {
     /// Option that names it, for errors.
@@ -150,7 +153,9 @@ impl Watch {
                 Ok(())
             });
         }
-        self.view.update(&self.snapshot(second, &interval));
+        if second.length >= SHORTEST_SHOWN {
+            self.view.update(&self.snapshot(second, &interval));
+        }
     }
 
     fn snapshot(&self, second: &RunSecond<'_>, interval: &Interval) -> LiveSnapshot {

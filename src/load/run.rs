@@ -232,6 +232,7 @@ impl LoadRun {
             window,
             recycle,
             watch: &mut watch,
+            early: Recorder::new(1),
             emitted: started,
             client: Vec::with_capacity(2),
             measured: Totals::new(1),
@@ -470,6 +471,8 @@ struct Collector<'a> {
     watch: &'a mut dyn FnMut(&RunSecond<'_>),
     measured: Totals,
     warmup: Totals,
+    /// Measured in an interval that ended with the warm-up.
+    early: Recorder,
     /// End of the last interval told.
     emitted: Nanos,
     /// At the window's beginning, and at its end.
@@ -561,7 +564,7 @@ impl Collector<'_> {
         }
     }
 
-    fn emit(&mut self, second: Second) {
+    fn emit(&mut self, mut second: Second) {
         let phase = if second.end <= self.window.from {
             RunPhase::Warmup
         } else if self.emitted < self.window.until {
@@ -571,9 +574,17 @@ impl Collector<'_> {
         };
         let length = Duration::from_nanos(second.end.since(self.emitted));
         self.emitted = self.emitted.max(second.end);
-        let recorder = match phase {
-            RunPhase::Warmup => &second.recorders.warmup,
-            _ => &second.recorders.measured,
+        self.measured.merge(&second.recorders.measured);
+        self.warmup.merge(&second.recorders.warmup);
+        let recorder = if phase == RunPhase::Warmup {
+            // A shard that woke a little late has begun messages of the window already: they show
+            // in the next interval.
+            self.early.merge(&second.recorders.measured);
+            &second.recorders.warmup
+        } else {
+            second.recorders.measured.merge(&self.early);
+            self.early.clear();
+            &second.recorders.measured
         };
         (self.watch)(&RunSecond {
             elapsed: Duration::from_nanos(second.end.since(self.started)),
@@ -585,8 +596,6 @@ impl Collector<'_> {
             audit: &second.audit,
             brokers: &self.run.instance.brokers(),
         });
-        self.measured.merge(&second.recorders.measured);
-        self.warmup.merge(&second.recorders.warmup);
         self.give_back(second.recorders);
     }
 
