@@ -281,10 +281,10 @@ fn java_s_frames_are_read_as_they_were_meant() {
                     offset_message_id: OFFSET_ID.into(),
                     queue_id: 3,
                     queue_offset: 5_000_000_000,
-                    transaction_id: Some(UNIQUE_ID.to_string()),
+                    transaction_id: Some(UNIQUE_ID.to_string().into()),
                     region_id: Some("DefaultRegion".into()),
                 };
-                assert_eq!(SendReply::parse(&view).unwrap(), expected);
+                assert_eq!(SendReply::parse(&view.ext).unwrap(), expected);
             }
             "topic_not_exist" => assert_eq!(view.ext, ExtFields::None),
             "route_request" => {
@@ -418,7 +418,7 @@ fn a_frame_that_is_cut_anywhere_is_incomplete_or_wrong() {
             };
             let read = RemotingCommand::from_view(&cut, &[]);
             assert!(read.is_err() || java.form == SerializeType::Binary);
-            let _ = SendReply::parse(&cut);
+            let _ = SendReply::parse(&cut.ext);
             let _ = SendRequestView::parse(&cut);
         }
         for cut in 0..whole.body.len() {

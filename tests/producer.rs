@@ -49,8 +49,9 @@ fn is_state_error(result: Result<impl std::fmt::Debug, ClientError>, named: &str
 fn results_match(results: &[SendResult], cluster: &EmbeddedCluster) {
     let mut offsets: BTreeMap<(&str, i32), Vec<i64>> = BTreeMap::new();
     for result in results {
-        let queue = (result.broker.as_str(), result.queue_id);
-        offsets.entry(queue).or_default().push(result.queue_offset);
+        let reply = result.receipt.read();
+        let queue = (&*result.broker, reply.queue_id);
+        offsets.entry(queue).or_default().push(reply.queue_offset);
     }
     for offsets in offsets.values_mut() {
         offsets.sort_unstable();
@@ -65,9 +66,9 @@ fn results_match(results: &[SendResult], cluster: &EmbeddedCluster) {
     }
     let ids: HashSet<String> = results.iter().map(|r| r.message_id.to_string()).collect();
     assert_eq!(ids.len(), results.len(), "message ids are distinct");
-    let ids: HashSet<&str> = results
+    let ids: HashSet<_> = results
         .iter()
-        .map(|r| r.offset_message_id.as_str())
+        .map(|r| r.receipt.read().offset_message_id)
         .collect();
     assert_eq!(ids.len(), results.len(), "offset message ids are distinct");
 }
@@ -86,7 +87,7 @@ async fn a_send_tells_where_the_message_is() {
     results_match(&results, &cluster);
     let mut by_broker: HashMap<&str, u64> = HashMap::new();
     for result in &results {
-        *by_broker.entry(result.broker.as_str()).or_default() += 1;
+        *by_broker.entry(&result.broker).or_default() += 1;
     }
     assert_eq!(
         by_broker,
@@ -105,7 +106,7 @@ async fn a_oneway_send_arrives_and_tells_no_place() {
             .await
             .unwrap();
         assert_eq!((sent.status, sent.attempts), (None, 1));
-        assert!(sent.offset_message_id.is_empty());
+        assert!(sent.receipt.read().offset_message_id.is_empty());
     }
     eventually("all oneway messages are stored", || {
         cluster.stored().topic_messages(TOPIC) == 50
@@ -232,7 +233,7 @@ async fn sends_go_to_the_other_broker_when_one_is_gone() {
     let mut retried = 0;
     for _ in 0..20 {
         let result = producer.send(TOPIC, Message::new("x")).await.unwrap();
-        assert_eq!(result.broker, "broker-1");
+        assert_eq!(&*result.broker, "broker-1");
         retried += u32::from(result.attempts > 1);
     }
     assert!(
@@ -261,7 +262,7 @@ async fn sends_go_to_the_other_broker_when_one_is_busy() {
     let producer = producer(&cluster);
     for _ in 0..10 {
         let result = producer.send(TOPIC, Message::new("x")).await.unwrap();
-        assert_eq!(result.broker, "broker-1");
+        assert_eq!(&*result.broker, "broker-1");
     }
     assert!(cluster.stored().rejected() > 0);
     producer.shutdown().await;

@@ -17,7 +17,7 @@ fuzz_target!(|input: &[u8]| {
         return;
     };
     // Replies are read by clients from the same kind of header.
-    let _ = SendReply::parse(&view);
+    let _ = SendReply::parse(&view.ext);
     let Ok(command) = RemotingCommand::from_view(&view, b"body") else {
         return;
     };

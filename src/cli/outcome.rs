@@ -162,7 +162,7 @@ impl Finished<'_> {
     /// Everything the report says beside the numbers of the window.
     pub(crate) fn facts(&self, verdict: Verdict) -> RunFacts {
         let outcome = self.outcome;
-        let io = |which: fn(&crate::transport::link::IoCounts) -> u64| {
+        let io = |which: fn(&crate::transport::IoCounts) -> u64| {
             Some(outcome.shards.iter().map(|shard| which(&shard.io)).sum())
         };
         let cpu: Duration = outcome

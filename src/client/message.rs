@@ -1,5 +1,7 @@
 //! A message as the sender is given it: immutable, shared, never built per attempt (R224).
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 
 use crate::client::error::ClientError;
@@ -8,23 +10,24 @@ use crate::protocol::properties;
 /// Bytes of the properties string left to the broker's own additions (R225).
 const PROPERTY_RESERVE: usize = 512;
 
+/// `WAIT=true` as it is encoded; a message with nothing else allocates nothing.
+const WAITING: &[u8] = b"WAIT\x01true\x02";
+
 /// Body and properties of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
     body: Bytes,
     /// Encoded properties without UNIQ_KEY.
-    properties: Vec<u8>,
+    properties: Cow<'static, [u8]>,
 }
 
 impl Message {
     /// A message with property WAIT=`true`, as Java builds it (R32).
     #[must_use]
     pub fn new(body: impl Into<Bytes>) -> Self {
-        let mut encoded = Vec::new();
-        properties::write(&mut encoded, properties::WAIT, b"true");
         Self {
             body: body.into(),
-            properties: encoded,
+            properties: Cow::Borrowed(WAITING),
         }
     }
 
@@ -68,7 +71,7 @@ impl Message {
                 "{name:?} contains U+0001 or U+0002, the separators"
             )));
         }
-        properties::write(&mut self.properties, name, value.as_bytes());
+        properties::write(self.properties.to_mut(), name, value.as_bytes());
         if self.properties.len() > properties::MAX_BYTES - PROPERTY_RESERVE {
             return Err(illegal(format!(
                 "{} bytes exceed the broker's {} less {PROPERTY_RESERVE} for its own",
@@ -159,6 +162,13 @@ const RESERVED: &[&str] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_message_waits_for_storing_unless_told_otherwise() {
+        let mut encoded = Vec::new();
+        properties::write(&mut encoded, properties::WAIT, b"true");
+        assert_eq!(Message::new("x").properties(), encoded);
+    }
 
     #[test]
     fn properties_that_would_corrupt_the_message_are_refused() {

@@ -8,7 +8,7 @@
 //! let producer = Producer::new(client, SendConfig::default())?;
 //! producer.start()?;
 //! let result = producer.send("BenchmarkTest", Message::new("hello")).await?;
-//! println!("{} at {}:{}", result.message_id, result.broker, result.queue_offset);
+//! println!("{} at {}:{}", result.message_id, result.broker, result.receipt.read().queue_offset);
 //! producer.shutdown().await;
 //! # Ok(())
 //! # }
@@ -26,17 +26,21 @@ use crate::client::config::{ClientConfig, SendConfig};
 use crate::client::error::{ClientError, ErrorKind};
 use crate::client::instance::{ClientInstance, ServiceState};
 use crate::client::message::Message;
+use crate::client::receipt::Receipt;
 use crate::client::retry::RetryPolicy;
 use crate::client::send::{AttemptResult, Ended, Next, Outgoing, SendCore, SenderOptions, Track};
 use crate::client::slot::{Slot, SlotEnd, SlotHandler};
 use crate::client::validate;
 use crate::protocol::{SendStatus, UniqueId};
-use crate::transport::{Coalesce, IoCounters, Nanos, Pool};
+use crate::transport::{Coalesce, IoCounters, IoCounts, Nanos, Pool};
 
 /// Sends in progress at most (C1.20's kind of limit, for all sends).
 const MAX_IN_FLIGHT: usize = 65_536;
 /// Body bytes in progress at most (C1.21: 100 MiB).
 const MAX_IN_FLIGHT_BYTES: usize = 100 * 1024 * 1024;
+/// The clock of messages, connections and the fault table are looked at this often, as on a tick of
+/// the load face.
+const REFRESH_EVERY: Duration = Duration::from_millis(1);
 /// Longest wait for pending sends when shutting down (R253).
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -50,16 +54,10 @@ pub struct SendResult {
     pub status: Option<SendStatus>,
     /// UNIQ_KEY.
     pub message_id: UniqueId,
-    /// The broker's own id of the message; empty for oneway.
-    pub offset_message_id: String,
     /// Broker it went to.
-    pub broker: String,
-    /// Queue; -1 if the broker did not say.
-    pub queue_id: i32,
-    /// Position in the queue; -1 if the broker did not say.
-    pub queue_offset: i64,
-    /// UNIQ_KEY as the broker saw it.
-    pub transaction_id: Option<String>,
+    pub broker: Arc<str>,
+    /// Queue, offsets and ids as the broker gave them; empty for oneway.
+    pub receipt: Receipt,
     /// Attempts made.
     pub attempts: u32,
 }
@@ -78,14 +76,15 @@ struct Inner {
     pool: Mutex<Option<SlotPool>>,
     in_flight: Semaphore,
     in_flight_bytes: Semaphore,
+    counters: Arc<IoCounters>,
 }
 
 /// Sends messages from any task or thread; cheap to clone, each clone with its own round-robin
 /// position (R242).
 pub struct Producer {
     inner: Arc<Inner>,
-    /// Send cores by topic and whether they are oneway.
-    cores: Mutex<HashMap<(String, bool), Core>>,
+    /// Send cores by topic: with answers, and oneway.
+    cores: Mutex<HashMap<String, [Option<Core>; 2]>>,
 }
 
 impl Clone for Producer {
@@ -119,6 +118,7 @@ impl Producer {
             pool: Mutex::default(),
             in_flight: Semaphore::new(MAX_IN_FLIGHT),
             in_flight_bytes: Semaphore::new(MAX_IN_FLIGHT_BYTES),
+            counters: Arc::default(),
         };
         Ok(Self {
             inner: Arc::new(inner),
@@ -165,6 +165,12 @@ impl Producer {
         &self.inner.instance
     }
 
+    /// Calls to the sockets of the brokers so far, and their bytes.
+    #[must_use]
+    pub fn io_counts(&self) -> IoCounts {
+        self.inner.counters.counts()
+    }
+
     fn lock_state(&self) -> std::sync::MutexGuard<'_, ServiceState> {
         self.inner
             .state
@@ -181,7 +187,7 @@ impl Producer {
 
     fn open_pool(&self) -> Pool<Outgoing<Arc<Slot>>> {
         let transport = &self.inner.instance.config().transport;
-        let counters = Arc::new(IoCounters::default());
+        let counters = Arc::clone(&self.inner.counters);
         let options = transport.broker_links(MAX_IN_FLIGHT, Coalesce::Yield, counters);
         let per_broker = transport.connections_per_broker;
         Pool::new(per_broker, options, Handle::current(), SlotHandler::default)
@@ -230,14 +236,29 @@ impl Producer {
         }
         let config = &self.inner.config;
         validate::body(message.body().len(), config.max_message_bytes)?;
-        let budget_ends = Nanos::now().plus(config.timeout);
-        let core = self.core(topic, oneway, budget_ends).await?;
-        let _permits = self.admit(message.body().len()).await?;
+        let mut now = Nanos::now();
+        let budget_ends = now.plus(config.timeout);
+        let core = match self.known_core(topic, oneway) {
+            Some(core) => core,
+            None => {
+                let core = self.open_core(topic, oneway, budget_ends).await?;
+                now = Nanos::now();
+                core
+            }
+        };
+        let _permits = match self.try_admit(message.body().len()) {
+            Some(permits) => permits,
+            None => {
+                let permits = self.admit(message.body().len()).await?;
+                now = Nanos::now();
+                permits
+            }
+        };
         let slot = Slot::new(message);
-        let mut send = lock(&core).begin(Arc::clone(&slot), Nanos::now(), budget_ends);
+        let mut send = lock(&core).begin(Arc::clone(&slot), now, budget_ends);
         let mut causes = Vec::new();
         loop {
-            let (result, end) = match submit(&core, send) {
+            let (result, end) = match submit(&core, send, now) {
                 Submitted::Yes => {
                     let end = poll_fn(|cx| slot.poll(cx)).await;
                     (end.result, end)
@@ -246,11 +267,11 @@ impl Producer {
                     causes.push("no route".to_owned());
                     return Err(failed(ErrorKind::NoRoute, &track, &causes));
                 }
-                Submitted::Refused(end) => (end.result, end),
+                Submitted::Refused(end) => (end.result, *end),
             };
             let mut track = end.track;
             let AttemptResult::Failed(error) = result else {
-                return Ok(self.result(&core, end));
+                return Ok(settle_stored(&core, end));
             };
             causes.push(end.describe(error));
             track.maybe_stored |= error.maybe_stored();
@@ -260,11 +281,20 @@ impl Producer {
                 Next::Again(wait) if wait.is_zero() => {}
                 Next::Again(wait) => tokio::time::sleep(wait).await,
             }
+            now = Nanos::now();
             send = Outgoing {
                 carrier: Arc::clone(&slot),
                 track,
             };
         }
+    }
+
+    /// Room, if there is any and nobody waits for it.
+    fn try_admit(&self, bytes: usize) -> Option<[SemaphorePermit<'_>; 2]> {
+        let message = self.inner.in_flight.try_acquire().ok()?;
+        let bytes = u32::try_from(bytes).ok()?;
+        let bytes = self.inner.in_flight_bytes.try_acquire_many(bytes).ok()?;
+        Some([message, bytes])
     }
 
     /// Waits for room, in messages and in bytes; a message larger than the whole limit is let in
@@ -285,13 +315,22 @@ impl Producer {
         Ok([message, bytes])
     }
 
-    /// The send core of a topic; the first use looks up the route and connects.
-    async fn core(&self, topic: &str, oneway: bool, until: Nanos) -> Result<Core, ClientError> {
-        let key = (topic.to_owned(), oneway);
-        let known = self.lock_cores().get(&key).cloned();
-        if let Some(core) = known {
-            return Ok(core);
-        }
+    /// The send core of a topic, after its first use.
+    fn known_core(&self, topic: &str, oneway: bool) -> Option<Core> {
+        let cores = self.lock_cores();
+        let [answered, unanswered] = cores.get(topic)?;
+        let core = if oneway { unanswered } else { answered };
+        core.clone()
+    }
+
+    /// The send core of a topic at its first use: looks up the route and connects.
+    #[cold]
+    async fn open_core(
+        &self,
+        topic: &str,
+        oneway: bool,
+        until: Nanos,
+    ) -> Result<Core, ClientError> {
         let left = Duration::from_nanos(until.since(Nanos::now()));
         let lookup = self.inner.instance.topic(topic, &self.inner.config);
         let found = match tokio::time::timeout(left, lookup).await {
@@ -323,42 +362,22 @@ impl Producer {
             oneway,
         };
         let instance = Arc::clone(&self.inner.instance);
-        let core = SendCore::new(instance, found, Arc::clone(config), options);
+        let mut core = SendCore::new(instance, found, Arc::clone(config), options);
         let timeout = self.inner.instance.config().transport.connect_timeout;
         // A broker that can't be reached now is the queue choice's business.
         drop(core.connect(timeout.min(left)).await);
+        core.refresh(Nanos::now());
         let core = Arc::new(Mutex::new(core));
-        Ok(Arc::clone(self.lock_cores().entry(key).or_insert(core)))
+        let mut cores = self.lock_cores();
+        let of_topic = cores.entry(topic.to_owned()).or_default();
+        let [answered, unanswered] = of_topic;
+        let place = if oneway { unanswered } else { answered };
+        // Another task may have been faster.
+        Ok(Arc::clone(place.get_or_insert(core)))
     }
 
-    fn lock_cores(&self) -> std::sync::MutexGuard<'_, HashMap<(String, bool), Core>> {
+    fn lock_cores(&self) -> std::sync::MutexGuard<'_, HashMap<String, [Option<Core>; 2]>> {
         self.cores.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn result(&self, core: &Core, end: SlotEnd) -> SendResult {
-        let reply = end.reply.unwrap_or_default();
-        let broker = end.track.broker().and_then(|id| {
-            self.inner
-                .instance
-                .brokers()
-                .get(id.index())
-                .map(|broker| broker.name.clone())
-        });
-        let status = match end.result {
-            AttemptResult::Stored(status) => Some(status),
-            _ => None,
-        };
-        lock(core).settle(&end.track, end.result, end.service, end.at);
-        SendResult {
-            status,
-            message_id: lock(core).unique_id(&end.track),
-            offset_message_id: reply.offset_message_id,
-            broker: broker.unwrap_or_default(),
-            queue_id: reply.queue_id,
-            queue_offset: reply.queue_offset,
-            transaction_id: reply.transaction_id,
-            attempts: end.track.attempts,
-        }
     }
 
     /// Refuses new sends, waits for pending ones, leaves the brokers, closes (R253). Safe to call
@@ -393,13 +412,18 @@ fn lock(core: &Core) -> std::sync::MutexGuard<'_, SendCore<Arc<Slot>>> {
 enum Submitted {
     Yes,
     NoRoute(Track),
-    Refused(SlotEnd),
+    Refused(Box<SlotEnd>),
 }
 
-fn submit(core: &Core, send: Outgoing<Arc<Slot>>) -> Submitted {
-    let now = Nanos::now();
+fn submit(core: &Core, send: Outgoing<Arc<Slot>>, now: Nanos) -> Submitted {
     let mut core = lock(core);
-    core.refresh(now);
+    // A retry looks at once at what has changed.
+    let age = if send.track.attempts == 0 {
+        REFRESH_EVERY
+    } else {
+        Duration::ZERO
+    };
+    core.refresh_after(now, age);
     if let Err(send) = core.stage(send) {
         return Submitted::NoRoute(send.track);
     }
@@ -407,14 +431,30 @@ fn submit(core: &Core, send: Outgoing<Arc<Slot>>) -> Submitted {
     core.flush(now, &mut refused);
     match refused.pop() {
         None => Submitted::Yes,
-        Some(ended) => Submitted::Refused(SlotEnd {
+        Some(ended) => Submitted::Refused(Box::new(SlotEnd {
             track: ended.send.track,
             result: ended.result,
             service: None,
             at: now,
-            reply: None,
+            receipt: Receipt::default(),
             remark: None,
-        }),
+        })),
+    }
+}
+
+fn settle_stored(core: &Core, end: SlotEnd) -> SendResult {
+    let status = match end.result {
+        AttemptResult::Stored(status) => Some(status),
+        _ => None,
+    };
+    let core = lock(core);
+    core.settle(&end.track, end.result, end.service, end.at);
+    SendResult {
+        status,
+        message_id: core.unique_id(&end.track),
+        broker: core.broker_name(&end.track).unwrap_or_default(),
+        receipt: end.receipt,
+        attempts: end.track.attempts,
     }
 }
 

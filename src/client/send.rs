@@ -192,6 +192,7 @@ pub struct SenderOptions<C> {
 /// One broker of the route, as this sender reaches it.
 struct Lane<C> {
     broker: BrokerId,
+    name: Arc<str>,
     address: Option<String>,
     links: Vec<Followed<C>>,
     turn: usize,
@@ -241,6 +242,7 @@ pub struct SendCore<C> {
     options: SenderOptions<C>,
     route: Option<Arc<PublishRoute>>,
     seen_version: u64,
+    refreshed: Nanos,
     /// Indexed like the route's brokers.
     lanes: Vec<Lane<C>>,
     standings: Standings,
@@ -277,6 +279,7 @@ impl<C: Carrier> SendCore<C> {
             options,
             route: None,
             seen_version: u64::MAX,
+            refreshed: Nanos::NONE,
             lanes: Vec::new(),
             standings: Standings::default(),
             choice,
@@ -289,6 +292,7 @@ impl<C: Carrier> SendCore<C> {
 
     /// Reads what may have changed since the last batch: clock digits, route, connections, faults.
     pub fn refresh(&mut self, now: Nanos) {
+        self.refreshed = now;
         self.born.advance(wall_millis());
         self.sequence.advance(self.born.month_ms());
         if self.topic.version() != self.seen_version {
@@ -301,6 +305,14 @@ impl<C: Carrier> SendCore<C> {
             let faults = self.instance.faults();
             self.standings
                 .refresh(route, |broker| faults.standing(broker, now));
+        }
+    }
+
+    /// [`SendCore::refresh`], unless that was done less than `age` ago.
+    #[inline]
+    pub fn refresh_after(&mut self, now: Nanos, age: Duration) {
+        if now >= self.refreshed.plus(age) {
+            self.refresh(now);
         }
     }
 
@@ -346,6 +358,7 @@ impl<C: Carrier> SendCore<C> {
             .unwrap_or_default();
         Lane {
             broker,
+            name: name.into(),
             address: address.map(str::to_owned),
             links: links
                 .iter()
@@ -584,6 +597,14 @@ impl<C: Carrier> SendCore<C> {
     #[must_use]
     pub fn unique_id(&self, track: &Track) -> UniqueId {
         self.prefix.with(track.id)
+    }
+
+    /// Name of the broker of the last attempt, while the route still names it.
+    #[must_use]
+    pub fn broker_name(&self, track: &Track) -> Option<Arc<str>> {
+        let broker = track.broker()?;
+        let lane = self.lanes.iter().find(|lane| lane.broker == broker)?;
+        Some(Arc::clone(&lane.name))
     }
 
     /// The route in use.

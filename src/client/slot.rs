@@ -4,10 +4,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use crate::client::message::Message;
+use crate::client::receipt::Receipt;
 use crate::client::retry::AttemptError;
 use crate::client::send::{AttemptResult, Carrier, Ended, Outgoing, Track};
 use crate::protocol::HeaderView;
-use crate::protocol::send::SendReply;
 use crate::transport::{CloseReason, Entry, Handler, Nanos};
 
 /// How an attempt ended, for the task that waits.
@@ -17,7 +17,7 @@ pub(super) struct SlotEnd {
     pub(super) result: AttemptResult,
     pub(super) service: Option<std::time::Duration>,
     pub(super) at: Nanos,
-    pub(super) reply: Option<SendReply>,
+    pub(super) receipt: Receipt,
     pub(super) remark: Option<String>,
 }
 
@@ -79,7 +79,7 @@ pub(super) struct SlotHandler {
 }
 
 impl SlotHandler {
-    fn end(&mut self, ended: Ended<Arc<Slot>>, reply: Option<SendReply>, remark: Option<String>) {
+    fn end(&mut self, ended: Ended<Arc<Slot>>, receipt: Receipt, remark: Option<String>) {
         let service = ended.service();
         let Outgoing { carrier, track } = ended.send;
         let end = SlotEnd {
@@ -87,7 +87,7 @@ impl SlotHandler {
             result: ended.result,
             service,
             at: ended.at,
-            reply,
+            receipt,
             remark,
         };
         self.wakers.extend(carrier.complete(end));
@@ -104,26 +104,25 @@ impl Handler<Outgoing<Arc<Slot>>> for SlotHandler {
     ) {
         let ended = Ended::by_reply(entry, header, at);
         let remark = header.remark.as_ref().map(|text| text.clone().into_owned());
-        // A reply that says "stored" stays one even if its details can't be read (R171).
-        let reply = match ended.result {
-            AttemptResult::Stored(_) => Some(SendReply::parse(header).unwrap_or_default()),
-            _ => None,
+        let receipt = match ended.result {
+            AttemptResult::Stored(_) => Receipt::keep(&header.ext),
+            _ => Receipt::default(),
         };
-        self.end(ended, reply, remark);
+        self.end(ended, receipt, remark);
     }
 
     fn written(&mut self, entry: Entry<Outgoing<Arc<Slot>>>) {
-        self.end(Ended::by_writing(entry), None, None);
+        self.end(Ended::by_writing(entry), Receipt::default(), None);
     }
 
     fn expired(&mut self, entry: Entry<Outgoing<Arc<Slot>>>, at: Nanos) {
-        self.end(Ended::by_expiry(entry, at), None, None);
+        self.end(Ended::by_expiry(entry, at), Receipt::default(), None);
     }
 
     fn lost(&mut self, entry: Entry<Outgoing<Arc<Slot>>>, reason: &CloseReason, at: Nanos) {
         self.end(
             Ended::by_loss(entry, reason, at),
-            None,
+            Receipt::default(),
             Some(reason.to_string()),
         );
     }

@@ -22,7 +22,7 @@ use crate::load::source::Source;
 use crate::load::stop::{StopLevel, StopSignal};
 use crate::load::ticker::Ticker;
 use crate::metrics::{Label, Recorder};
-use crate::transport::link::IoCounts;
+use crate::transport::IoCounts;
 use crate::transport::{Coalesce, IoCounters, Nanos, Pool};
 
 /// The pacer looks at least this often, for stops and hand-overs.

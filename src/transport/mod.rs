@@ -26,6 +26,6 @@ pub use clock::Nanos;
 pub use connection::{Batch, Connection, ConnectionLimits, Refusal, Request};
 pub use driver::{CloseReason, Coalesce, DriverOptions, Handler};
 pub use in_flight::Entry;
-pub use link::{IoCounters, Link, LinkOptions, LinkState};
+pub use link::{IoCounters, IoCounts, Link, LinkOptions, LinkState};
 pub use pool::Pool;
 pub use socket::SocketOptions;

@@ -1,5 +1,7 @@
 //! What a broker and a name server answer to single requests.
 
+use std::borrow::Cow;
+
 use super::*;
 use crate::broker::{BrokerCounts, ReplyForm};
 use crate::protocol::heartbeat::{HeartbeatData, unregister};
@@ -8,11 +10,19 @@ use crate::protocol::route::permission;
 use crate::protocol::send::SendReply;
 use crate::protocol::{HeaderView, ResponseCode};
 
-fn fields(reply: &RemotingCommand) -> SendReply {
+fn fields(reply: &RemotingCommand) -> SendReply<'static> {
     let mut bytes = Vec::new();
     reply.encode(SerializeType::Binary, &mut bytes);
     let frame = split(&bytes, FrameLimits::default()).unwrap().unwrap();
-    SendReply::parse(&HeaderView::parse(frame.serialize_type, frame.header).unwrap()).unwrap()
+    let view = HeaderView::parse(frame.serialize_type, frame.header).unwrap();
+    let read = SendReply::parse(&view.ext).unwrap();
+    let own = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+    SendReply {
+        offset_message_id: own(read.offset_message_id),
+        transaction_id: read.transaction_id.map(own),
+        region_id: read.region_id.map(own),
+        ..read
+    }
 }
 
 fn broker(cluster: &EmbeddedCluster) -> BrokerCounts {

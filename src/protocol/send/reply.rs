@@ -1,41 +1,52 @@
 //! What a broker answers to a send, read by clients and written by the embedded broker.
 
+use std::borrow::Cow;
+
 use crate::protocol::code::{Language, ResponseCode};
 use crate::protocol::error::DecodeError;
 use crate::protocol::frame::PREFIX_BYTES;
-use crate::protocol::header::{FLAG_RESPONSE, HeaderView, SerializeType, binary, json};
+use crate::protocol::header::{ExtFields, FLAG_RESPONSE, SerializeType, binary, json};
 use crate::protocol::send::template::patch_prefix;
 
-/// What a broker answers to a stored message (R171).
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct SendReply {
-    /// Offset message id made by the broker.
-    pub offset_message_id: String,
-    /// Queue written.
+/// What a broker answers to a stored message (R171), read in place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SendReply<'a> {
+    /// Offset message id made by the broker; empty if it did not say.
+    pub offset_message_id: Cow<'a, str>,
+    /// Queue written; -1 if the broker did not say.
     pub queue_id: i32,
-    /// Position in that queue.
+    /// Position in that queue; -1 if the broker did not say.
     pub queue_offset: i64,
     /// UNIQ_KEY as the broker saw it.
-    pub transaction_id: Option<String>,
+    pub transaction_id: Option<Cow<'a, str>>,
     /// `MSG_REGION`.
-    pub region_id: Option<String>,
+    pub region_id: Option<Cow<'a, str>>,
 }
 
-impl SendReply {
-    /// Reads the reply's fields. A reply without ext fields still means "stored" (R171), so
-    /// whatever is absent keeps its default.
+impl Default for SendReply<'_> {
+    /// A broker that said nothing but "stored".
+    fn default() -> Self {
+        Self {
+            offset_message_id: Cow::Borrowed(""),
+            queue_id: -1,
+            queue_offset: -1,
+            transaction_id: None,
+            region_id: None,
+        }
+    }
+}
+
+impl<'a> SendReply<'a> {
+    /// Reads a reply's ext fields. A reply without any still means "stored" (R171), so whatever is
+    /// absent keeps its default.
     ///
     /// # Errors
     /// Ext fields that are not well formed, numbers that are none.
-    pub fn parse(header: &HeaderView<'_>) -> Result<Self, DecodeError> {
-        let mut reply = Self {
-            queue_id: -1,
-            queue_offset: -1,
-            ..Self::default()
-        };
+    pub fn parse(ext: &ExtFields<'a>) -> Result<Self, DecodeError> {
+        let mut reply = Self::default();
         let mut wrong = None;
-        header.ext.for_each(|key, value| match &*key {
-            "msgId" => reply.offset_message_id = value.into_owned(),
+        ext.for_each(|key, value| match &*key {
+            "msgId" => reply.offset_message_id = value,
             "queueId" => match value.parse() {
                 Ok(queue_id) => reply.queue_id = queue_id,
                 Err(_) => wrong = Some("queueId"),
@@ -44,8 +55,8 @@ impl SendReply {
                 Ok(offset) => reply.queue_offset = offset,
                 Err(_) => wrong = Some("queueOffset"),
             },
-            "transactionId" => reply.transaction_id = Some(value.into_owned()),
-            "MSG_REGION" => reply.region_id = Some(value.into_owned()),
+            "transactionId" => reply.transaction_id = Some(value),
+            "MSG_REGION" => reply.region_id = Some(value),
             _ => {}
         })?;
         wrong.map_or(Ok(reply), |field| Err(DecodeError::IllegalValue(field)))
@@ -128,6 +139,7 @@ pub fn encode_reply(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::HeaderView;
     use crate::protocol::command::RemotingCommand;
     use crate::protocol::frame::{FrameLimits, split};
     use proptest::prelude::*;
@@ -147,7 +159,7 @@ mod tests {
                 let view = HeaderView::parse(frame.serialize_type, frame.header).unwrap();
                 prop_assert!(view.is_response());
                 prop_assert_eq!((view.code, view.opaque), (10, opaque));
-                let reply = SendReply::parse(&view).unwrap();
+                let reply = SendReply::parse(&view.ext).unwrap();
                 prop_assert_eq!(reply.queue_offset, i64::try_from(offset).unwrap());
                 prop_assert_eq!(reply.queue_id, i32::try_from(queue_id).unwrap());
                 prop_assert_eq!(reply.transaction_id.as_deref(), Some("ID"));
@@ -162,6 +174,6 @@ mod tests {
         RemotingCommand::response(ResponseCode::SUCCESS, 3).encode(SerializeType::Json, &mut out);
         let frame = split(&out, FrameLimits::default()).unwrap().unwrap();
         let view = HeaderView::parse(frame.serialize_type, frame.header).unwrap();
-        assert_eq!(SendReply::parse(&view).unwrap().queue_offset, -1);
+        assert_eq!(SendReply::parse(&view.ext).unwrap().queue_offset, -1);
     }
 }
