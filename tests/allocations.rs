@@ -1,4 +1,5 @@
-//! The budget of the load face: no allocation per message in steady state (G14).
+//! The budget of both faces: no allocation per message on the load face in steady state, one on the
+//! library face (G14).
 //!
 //! A whole shard runs on the test's own thread against an embedded cluster on others; only the
 //! allocations of this thread are counted. Ten times the messages must not mean more allocations.
@@ -14,13 +15,16 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
 use rmq_bench::broker::{ClusterSpec, EmbeddedCluster};
 use rmq_bench::client::retry::RetryPolicy;
 use rmq_bench::client::send::{Outgoing, SendCore, SenderOptions};
-use rmq_bench::client::{ClientConfig, ClientInstance, SendConfig};
+use rmq_bench::client::{ClientConfig, ClientInstance, Message, Producer, SendConfig};
 use rmq_bench::load::WhenLate;
 use rmq_bench::load::bodies::Bodies;
 use rmq_bench::load::completion::{LoadHandler, SharedShard};
@@ -32,6 +36,7 @@ use rmq_bench::transport::driver::Driver;
 use rmq_bench::transport::{CloseReason, Coalesce, Entry, Handler, IoCounters, Nanos, Pool};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::runtime::{Handle, Runtime};
+use tokio::task::JoinSet;
 
 const IN_FLIGHT: usize = 256;
 
@@ -164,6 +169,61 @@ fn tags_allocate_nothing() {
 #[test]
 fn large_bodies_by_reference_allocate_nothing() {
     ten_times_the_messages_mean_no_more_allocations(false, 8192, "");
+}
+
+#[test]
+fn oneway_sends_with_tags_allocate_nothing() {
+    ten_times_the_messages_mean_no_more_allocations(true, 128, "TagA");
+}
+
+/// What `send().await` allocates over so many sends of 64 tasks on one producer.
+fn allocations_of_awaited_sends(runtime: &Runtime, producer: &Arc<Producer>, sends: u64) -> u64 {
+    let body = Bytes::from_static(&[7; 128]);
+    let left = Arc::new(AtomicU64::new(sends));
+    let counted = allocation_counter::measure(|| {
+        runtime.block_on(async {
+            let mut tasks = JoinSet::new();
+            for _ in 0..64 {
+                let (producer, body) = (Arc::clone(producer), body.clone());
+                let left = Arc::clone(&left);
+                tasks.spawn(async move {
+                    let take = |n: u64| n.checked_sub(1);
+                    while left.fetch_update(Relaxed, Relaxed, take).is_ok() {
+                        let message = Message::new(body.clone());
+                        producer.send("BenchmarkTest", message).await.unwrap();
+                    }
+                });
+            }
+            while let Some(ended) = tasks.join_next().await {
+                ended.unwrap();
+            }
+        });
+    });
+    counted.count_total
+}
+
+/// G14: one allocation, where the outcome is put.
+#[test]
+fn an_awaited_send_allocates_once() {
+    let cluster = EmbeddedCluster::start(ClusterSpec::default()).unwrap();
+    let client = ClientConfig {
+        namesrv: vec![cluster.namesrv_address()],
+        ..ClientConfig::default()
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let producer = Arc::new(Producer::new(client, SendConfig::default()).unwrap());
+    runtime.block_on(async { producer.start() }).unwrap();
+    allocations_of_awaited_sends(&runtime, &producer, 20_000);
+    let few = allocations_of_awaited_sends(&runtime, &producer, 10_000);
+    let many = allocations_of_awaited_sends(&runtime, &producer, 110_000);
+    assert!(
+        many - few <= 100_000 + 90,
+        "{few} allocations for 10,000 sends, {many} for 110,000"
+    );
+    runtime.block_on(producer.shutdown());
 }
 
 /// Sends what it was given, then hangs up; takes nothing.
