@@ -93,7 +93,7 @@ fn a_run_that_aborted_itself_is_invalid() {
     let run = rmq_bench()
         .args(["-q", "--format", "json", "-r", "2000", "-d", "15s"])
         .args(["--warmup", "0s", "--broker-capacity", "20"])
-        .args(["--in-flight", "10", "--when-late", "abort", "--strict"])
+        .args(["--in-flight", "10", "--when-late", "abort"])
         .assert()
         .code(12);
     let result = json(&run.get_output().stdout);

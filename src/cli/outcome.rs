@@ -12,7 +12,7 @@ use crate::client::fault::Cause;
 use crate::client::{ClientInstance, KnownBroker};
 use crate::config::{RunPlan, Target};
 use crate::load::{ClientUse, LoadModel, LoadOutcome, SendMode, StopReason, WhenLate};
-use crate::metrics::{Label, Summary};
+use crate::metrics::{Acks, Label, Quantiles, Summary};
 use crate::report::build::{BrokerFacts, GeneratorFacts, RunFacts};
 use crate::report::figures::{Avoidance, AvoidanceCause, AvoidanceEvent};
 use crate::report::host::{Host, resident_bytes};
@@ -40,6 +40,10 @@ const VERSIONS: [(i32, &str); 15] = [
     (513, "5.5.0"),
 ];
 
+/// CPU time and calls are read when the generator wakes, so a window shorter than many wake-ups says
+/// nothing of them.
+const SHORTEST_JUDGED: Duration = Duration::from_millis(100);
+
 /// A run that is over, and everything known beside its numbers.
 pub(crate) struct Finished<'a> {
     pub(crate) plan: &'a RunPlan,
@@ -52,17 +56,26 @@ pub(crate) struct Finished<'a> {
 }
 
 impl Finished<'_> {
-    /// Acknowledgements that came inside the window, per second: what came in the drain is no rate.
-    #[allow(clippy::cast_precision_loss, reason = "a rate is for display")]
-    pub(crate) fn acked_per_s(&self) -> Option<f64> {
-        let acked: u64 = self
-            .outcome
-            .shards
-            .iter()
-            .map(|s| s.counts.acked_in_window)
-            .sum();
-        let seconds = self.outcome.measured_time.as_secs_f64();
-        (seconds > 0.0).then(|| acked as f64 / seconds)
+    /// The measured window.
+    pub(crate) fn summary(&self) -> Summary {
+        let outcome = self.outcome;
+        let until = outcome.window_from.plus(outcome.measured_time);
+        let totals = outcome.measured.clone();
+        let median = Quantiles::of(&totals.response()).map_or(0, |response| response.p50_ns);
+        // Only then the warm-up's last answers make up for those that come after the window.
+        let steady = !outcome.warmup_time.is_zero()
+            && Duration::from_nanos(median) <= outcome.warmup_time
+            && outcome.stop_reason != StopReason::Count;
+        let counts = outcome.shards.iter().map(|shard| shard.counts);
+        let acks = if steady {
+            Acks::Within(counts.map(|counts| counts.acked_in_window).sum())
+        } else {
+            let last = counts.map(|counts| counts.last_ack).max();
+            Acks::Own {
+                last_ns: last.unwrap_or_default().0,
+            }
+        };
+        Summary::new(totals, outcome.window_from.0, until.0, acks)
     }
 
     /// Judges the generator.
@@ -70,23 +83,26 @@ impl Finished<'_> {
         let outcome = self.outcome;
         let load = &self.plan.load;
         let open = matches!(load.model, LoadModel::Open(_));
-        let tick = u64::try_from(outcome.pacing.tick.as_nanos()).unwrap_or(u64::MAX);
+        let tick = nanos(outcome.pacing.tick);
         let pacing = match (open, tick) {
             (false, _) => Pacing::Closed,
             (true, 0) => Pacing::Open(Tick::PerMessage),
             (true, tick) => Pacing::Open(Tick::Every(tick)),
         };
         let mut evidence = Evidence::of(summary, pacing);
-        evidence.acked_per_s = self.acked_per_s();
         let unanswered = Label {
             name: "unanswered",
             code: None,
         };
         evidence.drain_unanswered = summary.counters().errors.get(unanswered);
         evidence.in_flight_growth = self.in_flight_growth.filter(|_| open);
+        evidence.warmup_ns = Some(nanos(outcome.warmup_time));
+        evidence.measured_ns = Some(nanos(outcome.measured_time));
         evidence.cap = open.then(|| self.cap());
-        evidence.cpu = self.cpu_use();
-        evidence.cpu_wait = self.cpu_wait();
+        if outcome.measured_time >= SHORTEST_JUDGED {
+            evidence.cpu = self.cpu_use();
+            evidence.cpu_wait = self.cpu_wait();
+        }
         evidence.ending = match outcome.stop_reason {
             StopReason::Interrupted => Ending::Interrupted,
             StopReason::Aborted => Ending::Aborted,
@@ -179,6 +195,7 @@ impl Finished<'_> {
             1
         };
         let (config, config_source) = self.config();
+        let judged = outcome.measured_time >= SHORTEST_JUDGED;
         RunFacts {
             tool: result::Tool::current(GIT),
             run: self.run(),
@@ -199,9 +216,9 @@ impl Finished<'_> {
                 .collect(),
             avoidance: Some(self.avoidance()),
             generator: GeneratorFacts {
-                cpu_ns: u64::try_from(cpu.as_nanos()).ok(),
-                writes: io(|io| io.writes),
-                reads: io(|io| io.reads),
+                cpu_ns: u64::try_from(cpu.as_nanos()).ok().filter(|_| judged),
+                writes: io(|io| io.writes).filter(|_| judged),
+                reads: io(|io| io.reads).filter(|_| judged),
                 rss_bytes: resident_bytes(),
                 shards: count(outcome.shards.len()),
                 connections: outcome
@@ -260,6 +277,7 @@ impl Finished<'_> {
             },
             target: self.target(),
             topic: load.topic.clone(),
+            topic_created: self.outcome.topic_created.then_some(true),
             group: self.plan.send.group.clone(),
         }
     }
@@ -328,6 +346,10 @@ impl Finished<'_> {
             events,
         }
     }
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 fn millis(duration: Duration) -> u64 {

@@ -127,6 +127,12 @@ fn run(plan: &RunPlan) -> Result<Exit, Failure> {
             "{name} could not be reached at the start: {why}"
         ));
     }
+    if outcome.topic_created {
+        message::note(&format_args!(
+            "topic {} was not there: the brokers make it as its first messages come ({})",
+            plan.load.topic, plan.send.create_topic_key
+        ));
+    }
     tell_remarks(&outcome);
     let finished = Finished {
         plan,
@@ -179,13 +185,9 @@ fn tell_remarks(outcome: &LoadOutcome) {
 }
 
 fn report(finished: &Finished<'_>) -> (RunResult, Summary) {
-    let outcome = finished.outcome;
-    let from = outcome.window_from;
-    let until = from.plus(outcome.measured_time);
-    let summary = Summary::new(outcome.measured.clone(), from.0, until.0);
+    let summary = finished.summary();
     let verdict = finished.verdict(&summary);
-    let mut result = build_result(&summary, finished.facts(verdict));
-    result.rate.acked_per_s = finished.acked_per_s();
+    let result = build_result(&summary, finished.facts(verdict));
     (result, summary)
 }
 
@@ -218,6 +220,10 @@ fn exit_code(plan: &RunPlan, result: &RunResult, summary: &Summary, written: Exi
     }
     if missed {
         return Exit::Threshold;
+    }
+    if result.run.stop_reason == crate::report::StopReason::Aborted {
+        message::error(&"the run stopped itself, as --when-late abort asks for");
+        return Exit::InvalidGenerator;
     }
     if plan.report.strict && result.verdict.status == Status::Invalid {
         message::error(&"the verdict is INVALID and --strict was given");

@@ -21,13 +21,7 @@ pub(crate) fn left_out(settings: &Settings) -> Vec<LeftOut> {
         SendMode::Async => leave_out("async is limited by in-flight", &["callers"]),
         SendMode::Oneway => leave_out(
             "oneway asks for no answer",
-            &[
-                "callers",
-                "in-flight",
-                "attempt-timeout",
-                "retries",
-                "deadline",
-            ],
+            &["callers", "attempt-timeout", "retries", "deadline"],
         ),
     }
     if settings.rate.value == RateSetting::Max {

@@ -84,8 +84,8 @@ settings! {
     /// Offered rate of the whole process: 50k, 3000/s, 3M/min, or max
     ///
     /// A rate is kept whatever the cluster does, and latencies count from the planned time (open
-    /// loop). `max` sends the next message as soon as there is room (closed loop); its latency is
-    /// service time.
+    /// loop). `max` sends the next message as soon as there is room (closed loop); times then count
+    /// from the begin of each send.
     Load "rate" / 'r' "RATE" rate: Given<RateSetting> = "max";
     /// Length of the measured window; with --count, whichever comes first
     ///

@@ -31,7 +31,7 @@ impl SendMode {
 pub enum LoadModel {
     /// Messages are due at planned times, whatever the cluster does.
     Open(Rate),
-    /// The next message goes out as soon as there is room; its latency is service time.
+    /// The next message goes out as soon as there is room; its times count from its begin.
     Closed,
 }
 

@@ -134,6 +134,8 @@ pub struct LoadOutcome {
     pub brokers: Vec<KnownBroker>,
     /// Brokers of the route at the start.
     pub route_brokers: Vec<BrokerId>,
+    /// The topic had no route of its own at the start: brokers make it from the default topic (R104).
+    pub topic_created: bool,
     /// Brokers that could not be reached at the start, with the reason.
     pub unreachable: Vec<(BrokerId, String)>,
     /// The schedule's beginning.
@@ -193,6 +195,7 @@ impl LoadRun {
             .route()
             .map(|route| route.brokers.iter().map(|broker| broker.id).collect())
             .unwrap_or_default();
+        let topic_created = topic.route().is_some_and(|route| route.borrowed);
         let pacing = pacing(&self.plan, self.reserved_cores);
         let bodies = Bodies::new(self.plan.body_bytes, self.plan.seed, &self.plan.tags)?;
         let (intervals, incoming) = unbounded();
@@ -257,6 +260,7 @@ impl LoadRun {
             pacing,
             brokers: self.instance.brokers(),
             route_brokers,
+            topic_created,
             unreachable: shards.failed,
             started,
             window_from,

@@ -105,6 +105,8 @@ pub struct ShardCounts {
     /// Acknowledgements that came inside the window, those of the warm-up's messages too: as many of
     /// its own come after it.
     pub acked_in_window: u64,
+    /// When the last measured message was acknowledged.
+    pub last_ack: Nanos,
     /// Time of the window, in ns, in which messages were due that the cap on flight held back.
     pub blocked_ns: u64,
 }
@@ -364,6 +366,9 @@ impl Shard {
                 self.in_flight -= 1;
                 self.in_flight_measured -= usize::from(measured);
                 self.counts.acked_in_window += u64::from(self.window.contains(ended.at));
+                if measured {
+                    self.counts.last_ack = ended.at;
+                }
                 let times = SendTimes {
                     intended_ns: intended.0,
                     submitted_ns: track.submitted.0,

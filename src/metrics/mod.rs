@@ -29,4 +29,4 @@ pub use interval::{BrokerInterval, Interval, Phase, Quantiles};
 pub use label::{Label, LabelCounts};
 pub use latency::LatencySummary;
 pub use recorder::{BrokerRecord, Recorder, SendTimes, Totals};
-pub use summary::{OpenSum, Summary};
+pub use summary::{Acks, OpenSum, Summary};

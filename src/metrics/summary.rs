@@ -18,10 +18,25 @@ pub struct OpenSum {
     pub right: u64,
 }
 
+/// Which acknowledgements make the rate of a window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Acks {
+    /// So many came inside it, those to the warm-up's last sends too: as many of its own came after it.
+    Within(u64),
+    /// The load began or ended with the window, so that nothing makes up for its last answers: its own,
+    /// over the time up to the last of them, in nanoseconds of the recorders' clock.
+    Own {
+        /// When the last one came.
+        last_ns: u64,
+    },
+}
+
 /// The measured window.
 #[derive(Debug, Clone)]
 pub struct Summary {
     totals: Totals,
+    acked: u64,
+    acked_over_s: f64,
     measured_s: f64,
     sending_s: f64,
     response: LatencyHistogram<u64>,
@@ -31,9 +46,15 @@ pub struct Summary {
 impl Summary {
     /// Sums up a window that began and ended at these nanoseconds of the recorders' clock.
     #[must_use]
-    pub fn new(totals: Totals, begin_ns: u64, end_ns: u64) -> Self {
+    pub fn new(totals: Totals, begin_ns: u64, end_ns: u64, acks: Acks) -> Self {
         let end_of_sending_ns = end_ns.max(totals.last_submitted_ns());
+        let (acked, end_of_acks_ns) = match acks {
+            Acks::Within(acked) => (acked, end_ns),
+            Acks::Own { last_ns } => (totals.counters().acked, end_ns.max(last_ns)),
+        };
         Self {
+            acked,
+            acked_over_s: seconds(end_of_acks_ns.saturating_sub(begin_ns)),
             measured_s: seconds(end_ns.saturating_sub(begin_ns)),
             sending_s: seconds(end_of_sending_ns.saturating_sub(begin_ns)),
             response: totals.response(),
@@ -79,10 +100,16 @@ impl Summary {
         per_second(self.counters().sent, self.sending_s)
     }
 
-    /// Sends of this window acknowledged per second of sending.
+    /// Acknowledgements per second of [`Summary::acked_over_s`]; see [`Acks`].
     #[must_use]
     pub fn acked_per_s(&self) -> Option<f64> {
-        per_second(self.counters().acked, self.sending_s)
+        per_second(self.acked, self.acked_over_s)
+    }
+
+    /// Seconds the rate of acknowledgements is counted over.
+    #[must_use]
+    pub fn acked_over_s(&self) -> f64 {
+        self.acked_over_s
     }
 
     /// Share of the sends that ended failed or unknown, from 0 to 1; `None` when none ended.

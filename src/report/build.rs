@@ -99,6 +99,7 @@ fn rates(summary: &Summary, model: LoadModel) -> Rates {
         planned_per_s: summary.planned_per_s().filter(|_| model == LoadModel::Open),
         sent_per_s: summary.sent_per_s(),
         acked_per_s: summary.acked_per_s(),
+        acked_over_s: Some(summary.acked_over_s()),
     }
 }
 

@@ -16,10 +16,14 @@ pub struct Rates {
     /// Sends begun per second, over the window or until the last of them was begun.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sent_per_s: Option<f64>,
-    /// Answers that came inside the window, per second of it; those to the warm-up's last sends too, as many
-    /// of its own come after it.
+    /// Acknowledgements per second of `acked_over_s`. After a warm-up, those that came inside the window,
+    /// to the warm-up's last sends too, as many of its own come after it. Without one, when a count ended
+    /// the run, or when answers take longer than the warm-up: those of the window's sends, up to the last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acked_per_s: Option<f64>,
+    /// Seconds that `acked_per_s` counts over: the window, or from its beginning to the last answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acked_over_s: Option<f64>,
 }
 
 /// What became of the sends of the measured window: planned = acked + failed + unknown + unsent.

@@ -108,6 +108,9 @@ pub struct Run {
     pub target: Target,
     /// Topic sent to.
     pub topic: String,
+    /// The topic was not there and the brokers made it from the default topic; absent otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topic_created: Option<bool>,
     /// Producer group.
     pub group: String,
 }

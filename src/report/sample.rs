@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::metrics::{Label, Recorder, SendTimes, Summary, Totals};
+use crate::metrics::{Acks, Label, Recorder, SendTimes, Summary, Totals};
 use crate::protocol::code::SendStatus;
 use crate::verdict::{Evidence, Pacing, Tick, judge};
 
@@ -126,7 +126,7 @@ pub(super) fn nothing() -> RunResult {
 fn result(shard: Recorder, mut facts: RunFacts) -> RunResult {
     let mut totals = Totals::new(0);
     totals.merge(&shard);
-    let summary = Summary::new(totals, 0, 2 * SECOND);
+    let summary = Summary::new(totals, 0, 2 * SECOND, Acks::Own { last_ns: 0 });
     summary.check_sums().unwrap();
     let pacing = match facts.run.load_model {
         LoadModel::Open => Pacing::Open(Tick::Every(1_000_000)),
@@ -171,6 +171,7 @@ fn facts(mode: Mode, load_model: LoadModel, kind: TargetKind) -> RunFacts {
         stop_reason: StopReason::Duration,
         target,
         topic: "BenchmarkTest".to_owned(),
+        topic_created: None,
         group: "rmq_bench_producer".to_owned(),
     };
     RunFacts {

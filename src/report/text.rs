@@ -80,24 +80,26 @@ pub fn answer(result: &RunResult) -> String {
     } else {
         "acknowledged"
     };
+    let window_s = result.window.measured_s;
+    let over_s = result.rate.acked_over_s.unwrap_or(window_s);
+    let to_the_last = if over_s > window_s {
+        ", to the last answer"
+    } else {
+        ""
+    };
     let achieved = format!(
-        "{done} {} over {} s",
+        "{done} {} over {} s{to_the_last}",
         shown(result.rate.acked_per_s),
-        three_digits(result.window.measured_s)
+        three_digits(over_s)
     );
     let begin = match run.load_model {
         LoadModel::Open => format!("Planned {}, {achieved}", shown(result.rate.planned_per_s)),
         LoadModel::Closed => format!("{}: {achieved}", closed_loop(result)),
     };
-    let (name, times) = match (
-        run.load_model,
-        &result.latency.service,
-        &result.latency.response,
-    ) {
-        (LoadModel::Closed, Some(service), _) => ("service", service),
-        (LoadModel::Open, _, Some(response)) => ("response", response),
-        (LoadModel::Open, ..) => ("lateness", &result.latency.lateness),
-        (LoadModel::Closed, ..) => ("queue", &result.latency.queue),
+    let (name, times) = match (run.load_model, &result.latency.response) {
+        (_, Some(response)) => ("response", response),
+        (LoadModel::Open, None) => ("lateness", &result.latency.lateness),
+        (LoadModel::Closed, None) => ("queue", &result.latency.queue),
     };
     let [p50, p99, max] = [times.p50_ns, times.p99_ns, times.max_ns].map(time);
     let mut sentence = format!("{begin}; {name} p50 {p50}, p99 {p99}, max {max}.");
@@ -118,7 +120,7 @@ fn closed_loop(result: &RunResult) -> String {
     let meaning = if run.mode == Mode::Oneway {
         ""
     } else {
-        "; latency is service time"
+        "; times count from the begin of each send"
     };
     format!("Closed loop{limit}{meaning}")
 }
@@ -185,7 +187,13 @@ fn latency(out: &mut (impl Write + ?Sized), result: &RunResult) -> io::Result<()
         // Nothing is planned in a closed loop: the response is that of a send that was begun at once.
         row("response (from its begin)", latency.response.as_ref());
     }
-    row("queue", Some(&latency.queue));
+    let retried = result.retries.retried_sends > 0;
+    let queue = if retried {
+        "queue (and earlier attempts)"
+    } else {
+        "queue"
+    };
+    row(queue, Some(&latency.queue));
     row("service (from actual send)", latency.service.as_ref());
     let failures = result.accounts.failed + result.accounts.unknown > 0;
     row(

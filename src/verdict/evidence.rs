@@ -114,6 +114,10 @@ pub struct Evidence {
     pub cap: Option<Cap>,
     /// Sends in flight at the end of the window above those at its beginning.
     pub in_flight_growth: Option<u64>,
+    /// Length of the warm-up in nanoseconds.
+    pub warmup_ns: Option<u64>,
+    /// Length of the window in nanoseconds.
+    pub measured_ns: Option<u64>,
     /// CPU use of the generator.
     pub cpu: CpuUse,
     /// How the window ended.
@@ -144,6 +148,8 @@ impl Evidence {
             error_share: summary.error_share(),
             cap: None,
             in_flight_growth: None,
+            warmup_ns: None,
+            measured_ns: None,
             cpu: CpuUse::default(),
             ending: Ending::Complete,
             cpu_wait: None,

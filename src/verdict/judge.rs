@@ -14,19 +14,26 @@ const GROWTH_LIMIT: f64 = 0.01;
 const ERROR_LIMIT: f64 = 0.01;
 /// Acknowledged sends needed for a 99th percentile.
 const SAMPLES_FOR_P99: u64 = 1_000;
+/// Medians of the response time that a window must hold before a growing backlog can be seen in it.
+const WINDOW_IN_RESPONSES: u64 = 3;
 /// Share of the window that may be lost waiting for a CPU: some of it is on every shared machine.
 const CPU_WAIT_LIMIT: f64 = 0.05;
 
 /// Judges a run; see the [table](crate::verdict) for the limits.
 #[must_use]
 pub fn judge(evidence: &Evidence) -> Verdict {
-    let [late_schedule, rate_missed, cap_reached] = schedule::findings(evidence);
+    let [mut late_schedule, mut rate_missed, cap_reached] = schedule::findings(evidence);
+    let mut too_few_samples = too_few_samples(evidence);
+    if evidence.ending == Ending::Aborted {
+        // They are why it stopped, or follow from it.
+        (late_schedule, rate_missed, too_few_samples) = (None, None, None);
+    }
     let reasons = [
         late_schedule,
         rate_missed,
         generator_cpu(evidence),
         aborted(evidence),
-        too_few_samples(evidence),
+        too_few_samples,
         cap_reached,
         unstable(evidence),
         failed_sends(evidence),
@@ -117,7 +124,7 @@ fn unstable(evidence: &Evidence) -> Option<Reason> {
     let Pacing::Open(_) = evidence.pacing else {
         return None;
     };
-    let growth = evidence.in_flight_growth?;
+    let growth = evidence.in_flight_growth? - filling(evidence)?.min(evidence.in_flight_growth?);
     let share = number(growth) / number(evidence.sent.max(1));
     let detail = format!(
         "sends in flight grew by {} over the window, {} of all sends, limit {}: the cluster falls behind this \
@@ -135,6 +142,27 @@ fn unstable(evidence: &Evidence) -> Option<Reason> {
             GROWTH_LIMIT,
         )
     })
+}
+
+/// Sends in flight that a steady load brings with it and that the window saw begin, because there was
+/// no warm-up as long as an answer takes. `None` when the window is too short to tell them from a
+/// growing backlog.
+fn filling(evidence: &Evidence) -> Option<u64> {
+    let response_ns = evidence.response_p50_ns.unwrap_or(0);
+    if response_ns > evidence.measured_ns? / WINDOW_IN_RESPONSES {
+        return None;
+    }
+    if evidence.warmup_ns? >= response_ns {
+        return Some(0);
+    }
+    // Little's law, with a margin: a backlog that grows through the window leaves twice as many.
+    let steady = evidence.sent_per_s? * number(response_ns) / 1e9;
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a number of sends"
+    )]
+    Some((steady * 1.2) as u64)
 }
 
 fn failed_sends(evidence: &Evidence) -> Option<Reason> {
@@ -226,7 +254,12 @@ fn host_stalls(evidence: &Evidence) -> Option<Reason> {
 }
 
 fn aborted(evidence: &Evidence) -> Option<Reason> {
-    let detail = "the run stopped itself when its schedule fell behind (--when-late abort)";
+    let detail = match evidence.measured_ns {
+        Some(0) => {
+            "the run stopped itself in the warm-up, when its schedule fell behind (--when-late abort)"
+        }
+        _ => "the run stopped itself when its schedule fell behind (--when-late abort)",
+    };
     (evidence.ending == Ending::Aborted)
         .then(|| Reason::plain(ReasonCode::Aborted, Status::Invalid, detail))
 }

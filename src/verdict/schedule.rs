@@ -57,9 +57,14 @@ fn late(evidence: &Evidence) -> Option<Late> {
     let tick_ns = tick_ns(tick);
     let lateness = evidence.lateness?;
     let blocked = evidence.cap.map_or(0.0, |cap| cap.blocked_share);
+    // A thread that waits for a CPU is late by itself, and finds no room when it catches up.
+    let starved = evidence
+        .cpu_wait
+        .as_ref()
+        .is_some_and(|wait| wait.share > CPU_WAIT_WORTH_TELLING && wait.share > blocked);
     let p50_limit_ns = tick_ns.saturating_mul(6) / 10;
     if lateness.p50_ns > p50_limit_ns {
-        let capped = blocked >= CAP_EXPLAINS_P50;
+        let capped = blocked >= CAP_EXPLAINS_P50 && !starved;
         return Some(Late {
             which: "median",
             value_ns: lateness.p50_ns,
@@ -70,7 +75,7 @@ fn late(evidence: &Evidence) -> Option<Late> {
     let p99_ns = lateness.p99_ns?;
     let p99_limit_ns =
         (tick_ns.saturating_mul(3) / 2).max(evidence.response_p50_ns.unwrap_or(0) / 10);
-    let capped = blocked >= CAP_EXPLAINS_P99;
+    let capped = blocked >= CAP_EXPLAINS_P99 && !starved;
     (p99_ns > p99_limit_ns).then_some(Late {
         which: "p99",
         value_ns: p99_ns,
@@ -164,21 +169,24 @@ fn cap_reached(cap: Cap, evidence: &Evidence) -> Reason {
         ),
         CapKind::Callers => (format!("{} callers", count(cap.limit)), "--callers"),
     };
-    let planned = evidence
-        .planned_per_s
-        .map_or_else(|| "the rate".to_owned(), rate);
-    let acked = evidence
-        .acked_per_s
-        .map(|acked| format!(" (acknowledged {})", rate(acked)));
+    let planned = evidence.planned_per_s.filter(|planned| *planned > 0.0);
+    let short = planned.zip(evidence.acked_per_s);
+    let short = short.filter(|(planned, acked)| *acked < planned * (1.0 - RATE_TOLERANCE));
+    let begin = match short {
+        Some((planned, acked)) => format!(
+            "the cluster did not carry {} (acknowledged {}) with {limit}",
+            rate(planned),
+            rate(acked)
+        ),
+        None => format!("at times all {limit} were taken"),
+    };
     let fate = if cap.left_out {
         "was left out when it became late (--when-late)"
     } else {
         "waited here, which its response time includes"
     };
     let detail = format!(
-        "the cluster did not carry {planned}{} with {limit}: for {} of the window a due send found no room and \
-         {fate}. Raise {option}, or lower --rate",
-        acked.unwrap_or_default(),
+        "{begin}: for {} of the window a due send found no room and {fate}. Raise {option}, or lower --rate",
         percent(cap.blocked_share),
     );
     Reason::new(

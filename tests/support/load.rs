@@ -14,7 +14,7 @@ use rmq_bench::load::{
     Arrivals, Bound, LoadError, LoadModel, LoadOutcome, LoadPlan, LoadRun, Rate, SendMode,
     StopReason, StopSignal, WhenLate,
 };
-use rmq_bench::metrics::{Counters, Label, Summary};
+use rmq_bench::metrics::{Acks, Counters, Label, Summary};
 
 use super::{DEADLINE, TOPIC, eventually};
 
@@ -134,7 +134,7 @@ impl Running {
         self.run.join().unwrap();
         let begin = outcome.window_from;
         let end = begin.plus(outcome.measured_time);
-        let summary = Summary::new(outcome.measured.clone(), begin.0, end.0);
+        let summary = Summary::new(outcome.measured.clone(), begin.0, end.0, Acks::Within(0));
         summary.check_sums().expect("the accounts close");
         let audit = self.audit.lock().unwrap();
         let counters = summary.counters();

@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use crate::metrics::{Counters, Interval, Summary};
+use crate::metrics::{Acks, Counters, Interval, Summary};
 
 use super::*;
 
@@ -162,7 +162,7 @@ proptest! {
 
     #[test]
     fn sums_hold_for_any_sends(sends in prop::collection::vec(any_send(), 0..80)) {
-        let summary = Summary::new(totals(&[recorded(&sends)]), 0, 1_000_000_000);
+        let summary = Summary::new(totals(&[recorded(&sends)]), 0, 1_000_000_000, Acks::Within(0));
         prop_assert_eq!(summary.check_sums(), Ok(()));
         prop_assert_eq!(summary.counters().planned, sends.len() as u64);
         let ended = summary.counters().ended();
@@ -175,7 +175,7 @@ proptest! {
         for send in &mut sends {
             send.end = End::Acked(SendStatus::SendOk);
         }
-        let summary = Summary::new(totals(&[recorded(&sends)]), 0, 1_000_000_000);
+        let summary = Summary::new(totals(&[recorded(&sends)]), 0, 1_000_000_000, Acks::Within(0));
         let parts = summary.lateness().sum_ns() + summary.queue().sum_ns() + summary.service().sum_ns();
         prop_assert_eq!(summary.response().sum_ns(), parts);
     }
@@ -225,7 +225,9 @@ fn a_broker_that_appears_later_gets_room() {
 fn an_open_sum_is_named() {
     let mut totals = totals(&[recorded(&[acked_send(vec![0])])]);
     totals.planned(1);
-    let open = Summary::new(totals, 0, 1).check_sums().unwrap_err();
+    let open = Summary::new(totals, 0, 1, Acks::Within(0))
+        .check_sums()
+        .unwrap_err();
     assert_eq!((open.left, open.right), (2, 1));
     assert!(open.to_string().contains("planned = acked"));
 }
@@ -234,10 +236,18 @@ fn an_open_sum_is_named() {
 fn rates_count_the_time_a_late_schedule_went_on_sending() {
     let mut send = acked_send(vec![0]);
     send.lateness = 4_000_000_000 - send.intended;
-    let summary = Summary::new(totals(&[recorded(&[send])]), 0, 2_000_000_000);
+    let summary = Summary::new(
+        totals(&[recorded(&[send])]),
+        0,
+        2_000_000_000,
+        Acks::Within(0),
+    );
     assert_eq!(summary.planned_per_s(), Some(0.5));
     assert_eq!(summary.sent_per_s(), Some(0.25));
-    assert_eq!(Summary::new(Totals::new(1), 0, 0).sent_per_s(), None);
+    assert_eq!(
+        Summary::new(Totals::new(1), 0, 0, Acks::Within(0)).sent_per_s(),
+        None
+    );
 }
 
 #[test]
@@ -279,4 +289,20 @@ fn an_interval_shows_one_second_and_leaves_out_what_it_lacks() {
         &names,
     );
     assert_eq!((empty.lateness, empty.response), (None, None));
+}
+
+#[test]
+fn acknowledgements_are_counted_over_the_time_they_took() {
+    let totals = || totals(&[recorded(&[acked_send(vec![0]), acked_send(vec![1])])]);
+    let second = 1_000_000_000;
+    let steady = Summary::new(totals(), 0, second, Acks::Within(7));
+    assert_eq!(
+        (steady.acked_per_s(), steady.acked_over_s()),
+        (Some(7.0), 1.0)
+    );
+    let last_ns = 4 * second;
+    let own = Summary::new(totals(), 0, second, Acks::Own { last_ns });
+    assert_eq!((own.acked_per_s(), own.acked_over_s()), (Some(0.5), 4.0));
+    let early = Summary::new(totals(), 0, second, Acks::Own { last_ns: 5 });
+    assert_eq!(early.acked_over_s(), 1.0, "not less than the window");
 }

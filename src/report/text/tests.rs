@@ -125,8 +125,8 @@ fn a_closed_loop_is_called_one() {
     let lines = plain(&sample::closed());
     assert_eq!(
         lines[2],
-        "Closed loop, 64 callers; latency is service time: acknowledged 2,000/s over 2.00 s; \
-         service p50 2.00 ms, p99 2.98 ms, max 3.00 ms."
+        "Closed loop, 64 callers; times count from the begin of each send: acknowledged 2,000/s over 2.00 s; \
+         response p50 2.02 ms, p99 3.00 ms, max 3.02 ms."
     );
     assert_eq!(words(&lines, "response (from its begin)")[4], "n/a");
     assert!(

@@ -36,6 +36,8 @@ fn fine() -> Evidence {
             left_out: false,
         }),
         in_flight_growth: Some(100),
+        warmup_ns: Some(2_000_000_000),
+        measured_ns: Some(10_000_000_000),
         cpu: CpuUse {
             threads: threads(0.3),
             total_share: Some(0.2),
@@ -241,6 +243,26 @@ fn percentiles_need_samples() {
     );
 }
 
+/// Ten thousand a second that are each answered after a second.
+fn slow(e: &mut Evidence, warmup_ns: u64, measured_ns: u64, growth: u64) {
+    e.response_p50_ns = Some(1_000_000_000);
+    (e.warmup_ns, e.measured_ns) = (Some(warmup_ns), Some(measured_ns));
+    e.in_flight_growth = Some(growth);
+}
+
+#[test]
+fn sends_in_flight_that_belong_to_the_rate_are_not_unstable() {
+    const SECOND: u64 = 1_000_000_000;
+    let unstable = [(ReasonCode::Unstable, Status::Degraded)];
+    // Without a warm-up the window sees them come.
+    assert_eq!(found(|e| slow(e, 0, 10 * SECOND, 10_000)), NONE);
+    assert_eq!(found(|e| slow(e, 0, 10 * SECOND, 20_000)), unstable);
+    // After one they are there already.
+    assert_eq!(found(|e| slow(e, SECOND, 10 * SECOND, 10_000)), unstable);
+    // A window of two answers' length shows nothing.
+    assert_eq!(found(|e| slow(e, 0, 2 * SECOND, 20_000)), NONE);
+}
+
 #[test]
 fn growing_in_flight_is_unstable() {
     assert_eq!(found(|e| e.in_flight_growth = Some(1_000)), NONE);
@@ -279,6 +301,15 @@ fn a_machine_that_stalls_is_named() {
         found(|e| e.cpu_wait = Some(wait(0.06))),
         [(ReasonCode::HostStalls, Status::Degraded)]
     );
+    // A thread without a CPU finds no room afterwards; the cap is no excuse for it.
+    assert_eq!(
+        found(|e| {
+            e.lateness = lateness(0, 8_000_000);
+            blocked(e, 0.013);
+            e.cpu_wait = Some(wait(0.04));
+        }),
+        LATE
+    );
     let mut evidence = fine();
     evidence.lateness = lateness(0, 8_000_000);
     evidence.cpu_wait = Some(wait(0.02));
@@ -296,6 +327,19 @@ fn an_early_end_is_said() {
         found(|e| e.ending = Ending::Aborted),
         [(ReasonCode::Aborted, Status::Invalid)]
     );
+    // What made it stop is not told as a finding of its own.
+    assert_eq!(
+        found(|e| {
+            e.ending = Ending::Aborted;
+            e.lateness = lateness(9_000_000, 9_000_000);
+            (e.sent_per_s, e.acked) = (Some(9_000.0), 0);
+        }),
+        [(ReasonCode::Aborted, Status::Invalid)]
+    );
+    let mut evidence = fine();
+    (evidence.ending, evidence.measured_ns) = (Ending::Aborted, Some(0));
+    let detail = &judge(&evidence).reasons[0].detail;
+    assert!(detail.contains("in the warm-up"), "{detail}");
 }
 
 #[test]
