@@ -126,15 +126,19 @@ fn the_graver_failure_decides_the_exit_code() {
 
 #[test]
 fn every_threshold_that_is_missed_is_told() {
-    rmq_bench()
-        .args(["-q", "-r", "2000", "--count", "100"])
+    let run = rmq_bench()
+        .args(["-q", "-r", "2000", "--count", "100", "--format", "json"])
         .args(["--fail-if", "p50>1ns", "--fail-if", "max>1h"])
         .args(["--fail-if", "achieved>=50%"])
-        .assert()
-        .code(10)
-        .stderr(
-            contains("p50")
-                .and(contains("achieved"))
-                .and(contains("1h").not()),
-        );
+        .assert();
+    let result = json(&run.get_output().stdout);
+    let outcomes = result["thresholds"].as_array().unwrap();
+    let passed: Vec<_> = outcomes.iter().map(|o| o["passed"].as_bool()).collect();
+    assert_eq!(passed, [Some(false), Some(true), Some(false)]);
+    assert_eq!(outcomes[2]["value"], 1.0);
+    run.code(10).stderr(
+        contains("p50")
+            .and(contains("achieved"))
+            .and(contains("1h").not()),
+    );
 }

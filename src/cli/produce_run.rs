@@ -13,6 +13,7 @@ use crate::client::{ClientError, ClientInstance};
 use crate::config::RunPlan;
 use crate::load::{LoadError, LoadOutcome, LoadRun, StopSignal};
 use crate::metrics::{LatencySummary, Summary};
+use crate::report::figures::ThresholdOutcome;
 use crate::report::{Host, RunResult, build_result};
 use crate::verdict::Status;
 
@@ -187,7 +188,18 @@ fn tell_remarks(outcome: &LoadOutcome) {
 fn report(finished: &Finished<'_>) -> (RunResult, Summary) {
     let summary = finished.summary();
     let verdict = finished.verdict(&summary);
-    let result = build_result(&summary, finished.facts(verdict));
+    let mut result = build_result(&summary, finished.facts(verdict));
+    let figures = |name: &str| figure(&result, &summary, name);
+    let thresholds = finished.plan.report.fail_if.iter().map(|threshold| {
+        let judgement = threshold.evaluate(&figures);
+        ThresholdOutcome {
+            condition: threshold.to_string(),
+            passed: judgement.passed,
+            value: judgement.actual,
+            sentence: judgement.sentence,
+        }
+    });
+    result.thresholds = thresholds.collect();
     (result, summary)
 }
 
@@ -209,16 +221,10 @@ fn exit_code(plan: &RunPlan, result: &RunResult, summary: &Summary, written: Exi
         ));
         return Exit::FailedSends;
     }
-    let figures = |name: &str| figure(result, summary, name);
-    let mut missed = false;
-    for threshold in &plan.report.fail_if {
-        let judgement = threshold.evaluate(&figures);
-        if !judgement.passed {
-            missed = true;
-            message::error(&judgement.sentence);
-        }
-    }
-    if missed {
+    let mut missed = result.thresholds.iter().filter(|outcome| !outcome.passed);
+    if let Some(first) = missed.next() {
+        message::error(&first.sentence);
+        missed.for_each(|outcome| message::error(&outcome.sentence));
         return Exit::Threshold;
     }
     if result.run.stop_reason == crate::report::StopReason::Aborted {

@@ -103,7 +103,7 @@ settings! {
     Load "tags" "TEXT" tags: Option<Given<Tags>>;
     /// Concurrent callers of sync, whole process
     Load "callers" / 'w' "N" callers: Given<CountSetting> = "64";
-    /// Most async sends in flight, whole process
+    /// Most sends in flight of async and oneway, whole process
     Load "in-flight" "N" in_flight: Given<CountSetting> = "4096";
 
     /// Budget of one send over all its attempts

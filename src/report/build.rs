@@ -77,6 +77,7 @@ pub fn build_result(summary: &Summary, facts: RunFacts) -> RunResult {
     let answered = facts.run.mode != Mode::Oneway;
     RunResult {
         schema_version: SCHEMA_VERSION,
+        thresholds: Vec::new(),
         rate: rates(summary, facts.run.load_model),
         accounts: accounts(summary, answered),
         retries: retries(summary, facts.attempts_allowed),

@@ -26,6 +26,21 @@ pub struct Rates {
     pub acked_over_s: Option<f64>,
 }
 
+/// A condition that fails the run when it holds, and whether it did.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ThresholdOutcome {
+    /// The condition as it was given.
+    pub condition: String,
+    /// Whether the run passed.
+    pub passed: bool,
+    /// The figure: latencies in nanoseconds, shares from 0 to 1, rates per second; absent when the run
+    /// has none, which fails the threshold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<f64>,
+    /// The outcome in words.
+    pub sentence: String,
+}
+
 /// What became of the sends of the measured window: planned = acked + failed + unknown + unsent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Accounts {

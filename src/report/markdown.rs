@@ -29,6 +29,12 @@ pub fn write(out: &mut (impl Write + ?Sized), result: &RunResult) -> io::Result<
         }
         writeln!(out)?;
     }
+    if !result.thresholds.is_empty() {
+        for threshold in &result.thresholds {
+            writeln!(out, "- threshold {}", escaped(&threshold.sentence))?;
+        }
+        writeln!(out)?;
+    }
     latency(out, result)?;
     writeln!(out)?;
     let accounts = &result.accounts;

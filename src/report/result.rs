@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use crate::verdict::Verdict;
 
 use super::figures::{
-    Accounts, Avoidance, BrokerFigures, GeneratorFigures, Latency, Rates, Retries,
+    Accounts, Avoidance, BrokerFigures, GeneratorFigures, Latency, Rates, Retries, ThresholdOutcome,
 };
 use super::host::Host;
 
@@ -40,6 +40,9 @@ pub struct RunResult {
     pub window: Window,
     /// Whether the figures are what they claim to be.
     pub verdict: Verdict,
+    /// What the thresholds of the run (`--fail-if`) made of it; absent without any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub thresholds: Vec<ThresholdOutcome>,
     /// Sends per second in the measured window.
     pub rate: Rates,
     /// What became of the sends of the measured window.

@@ -27,6 +27,9 @@ pub fn write(out: &mut (impl Write + ?Sized), result: &RunResult, style: Style) 
     target(out, result, style)?;
     verdict(out, result, style)?;
     writeln!(out, "{}", answer(result))?;
+    for threshold in &result.thresholds {
+        writeln!(out, "Threshold {}", threshold.sentence)?;
+    }
     writeln!(out)?;
     accounts(out, result, style)?;
     writeln!(out)?;
