@@ -361,3 +361,33 @@ fn avoided_time_is_the_window_s() {
         "{avoided} ms of a window of 1 s"
     );
 }
+
+/// What finds no room in the client's buffers waits its turn: it is no failure and is not lost.
+#[test]
+fn sends_beyond_the_buffers_wait_and_are_sent() {
+    let result = result_of(&[
+        "-q",
+        "--mode",
+        "async",
+        "-r",
+        "max",
+        "-s",
+        "256KiB",
+        "--in-flight",
+        "2000",
+        "--brokers",
+        "1",
+        "--broker-stall",
+        "300ms/600ms",
+        "-d",
+        "1200ms",
+        "--timeout",
+        "30s",
+    ]);
+    let begun = number(&result, "/accounts/planned");
+    all_acked(&result, begun);
+    assert!(begun > 2000, "{begun}");
+    // 256 of them fill the 64 MiB of a connection; the others were held for most of the stall.
+    let queue_max = number(&result, "/latency/queue/max_ns");
+    assert!(queue_max > 100_000_000, "{queue_max}");
+}

@@ -6,7 +6,7 @@
 //! because connections may live on any thread.
 
 use std::cmp::Ordering;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,8 +23,10 @@ use crate::transport::Nanos;
 
 /// A closed loop is refilled when this part of its cap is free: 32 messages a write at 512.
 const REFILL_SHARE: usize = 16;
-/// How long a send waits that a local limit has refused.
-const LOCAL_LIMIT_WAIT: Duration = Duration::from_millis(1);
+/// Sends that a local limit has refused are tried again after this long, so many at a time: a client
+/// that goes through all of them again and again does nothing else.
+const HELD_WAIT: Duration = Duration::from_millis(1);
+const HELD_AT_A_TIME: usize = 1024;
 
 /// What the load face knows of a send.
 #[derive(Debug)]
@@ -152,6 +154,10 @@ pub struct Shard {
     in_flight: usize,
     in_flight_measured: usize,
     waiting: BinaryHeap<Waiting>,
+    /// Sends refused by a local limit, the longest held first.
+    held: VecDeque<Outgoing<LoadToken>>,
+    /// When they are tried again.
+    held_until: Nanos,
     ended: Vec<Ended<LoadToken>>,
     audit: Vec<AuditRecord>,
     remarks: Vec<(Label, String)>,
@@ -194,6 +200,8 @@ impl Shard {
             in_flight: 0,
             in_flight_measured: 0,
             waiting: BinaryHeap::new(),
+            held: VecDeque::new(),
+            held_until: Nanos::NONE,
             ended: Vec::new(),
             audit: Vec::new(),
             remarks: Vec::new(),
@@ -212,6 +220,7 @@ impl Shard {
     /// Sends the retries due at `now`, and what the schedule has due only on a tick.
     pub fn pump_at(&mut self, now: Nanos, on_tick: bool) {
         self.core.refresh(now);
+        self.release_held(now);
         loop {
             self.release_waiting(now);
             if on_tick && self.is_sending() {
@@ -226,6 +235,26 @@ impl Shard {
             self.settle_ended(now);
             if self.waiting.peek().is_none_or(|next| next.at > now) {
                 return;
+            }
+        }
+    }
+
+    /// A local limit is not the broker's doing and its refusal no attempt: the send waits, which shows
+    /// as queue time.
+    fn release_held(&mut self, now: Nanos) {
+        if self.held.is_empty() || now < self.held_until {
+            return;
+        }
+        self.held_until = now.plus(HELD_WAIT);
+        for _ in 0..self.held.len().min(HELD_AT_A_TIME) {
+            let Some(mut send) = self.held.pop_front() else {
+                return;
+            };
+            if now < send.track.budget_ends {
+                self.stage(send, now);
+            } else {
+                send.track.attempts = send.track.attempts.max(1);
+                self.finish_failed(send, ErrorKind::LocalLimit, now);
             }
         }
     }
@@ -412,18 +441,8 @@ impl Shard {
         now: Nanos,
     ) {
         if let AttemptError::Local(_) = error {
-            // Not the broker's doing and not an attempt: it waits, and shows as queue time.
-            let real = send.track.attempts - 1;
-            if now < send.track.budget_ends {
-                send.track.attempts = real;
-                self.waiting.push(Waiting {
-                    at: now.plus(LOCAL_LIMIT_WAIT),
-                    send,
-                });
-            } else {
-                send.track.attempts = real.max(1);
-                self.finish_failed(send, error.kind(), now);
-            }
+            send.track.attempts -= 1;
+            self.held.push_back(send);
             return;
         }
         send.track.maybe_stored |= error.maybe_stored();
@@ -514,10 +533,8 @@ impl Shard {
             .next_due(self.window)
             .filter(|_| self.is_sending());
         let retry = self.waiting.peek().map(|next| next.at);
-        match (due, retry) {
-            (Some(due), Some(retry)) => Some(due.min(retry)),
-            (due, retry) => due.or(retry),
-        }
+        let held = (!self.held.is_empty()).then_some(self.held_until);
+        [due, retry, held].into_iter().flatten().min()
     }
 
     /// Stops sending: whatever is planned up to now and has not been sent is unsent.
@@ -544,6 +561,10 @@ impl Shard {
         }
         for Waiting { send, .. } in std::mem::take(&mut self.waiting) {
             self.finish_failed(send, ErrorKind::Unanswered, now);
+        }
+        for mut send in std::mem::take(&mut self.held) {
+            send.track.attempts = send.track.attempts.max(1);
+            self.finish_failed(send, ErrorKind::LocalLimit, now);
         }
     }
 
