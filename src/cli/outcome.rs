@@ -15,7 +15,7 @@ use crate::load::{ClientUse, LoadModel, LoadOutcome, SendMode, StopReason, WhenL
 use crate::metrics::{Acks, Label, Quantiles, Summary};
 use crate::report::build::{BrokerFacts, GeneratorFacts, RunFacts};
 use crate::report::figures::{Avoidance, AvoidanceCause, AvoidanceEvent};
-use crate::report::host::{Host, resident_bytes};
+use crate::report::host::{Host, Memory};
 use crate::report::result;
 use crate::verdict::{
     Cap, CapKind, CpuUse, CpuWait, Ending, Evidence, Pacing, ThreadCpu, Tick, Verdict, judge,
@@ -219,7 +219,7 @@ impl Finished<'_> {
                 cpu_ns: u64::try_from(cpu.as_nanos()).ok().filter(|_| judged),
                 writes: io(|io| io.writes).filter(|_| judged),
                 reads: io(|io| io.reads).filter(|_| judged),
-                rss_bytes: resident_bytes(),
+                memory: Memory::read(),
                 shards: count(outcome.shards.len()),
                 connections: outcome
                     .shards

@@ -12,7 +12,7 @@ use crate::verdict::Verdict;
 use super::figures::{
     Accounts, Avoidance, BrokerFigures, GeneratorFigures, Latency, Rates, Retries,
 };
-use super::host::Host;
+use super::host::{Host, Memory};
 use super::result::{LoadModel, Mode, Run, RunResult, SCHEMA_VERSION, Tool, Window};
 
 /// What is known of a run beside its recorded numbers.
@@ -63,8 +63,8 @@ pub struct GeneratorFacts {
     pub writes: Option<u64>,
     /// Read calls on connections.
     pub reads: Option<u64>,
-    /// Resident memory of the process in bytes.
-    pub rss_bytes: Option<u64>,
+    /// Resident memory of the process.
+    pub memory: Memory,
     /// Threads that send.
     pub shards: u32,
     /// Connections to brokers.
@@ -184,7 +184,8 @@ fn generator(summary: &Summary, facts: &GeneratorFacts) -> GeneratorFigures {
             .map(|cpu_s| cpu_s / measured_s * 100.0),
         writes_per_message: per_message(facts.writes),
         reads_per_message: per_message(facts.reads),
-        rss_bytes: facts.rss_bytes,
+        rss_bytes: facts.memory.resident_bytes,
+        peak_rss_bytes: facts.memory.peak_bytes,
         shards: facts.shards,
         connections: facts.connections,
     }

@@ -30,6 +30,7 @@ fn columns(result: &RunResult) -> Vec<(&'static str, String)> {
         ("writes_per_message", float(generator.writes_per_message)),
         ("reads_per_message", float(generator.reads_per_message)),
         ("rss_bytes", int(generator.rss_bytes)),
+        ("peak_rss_bytes", int(generator.peak_rss_bytes)),
     ]);
     columns
 }

@@ -184,9 +184,12 @@ pub struct GeneratorFigures {
     /// Read calls per message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reads_per_message: Option<f64>,
-    /// Resident memory of the process in bytes.
+    /// Resident memory of the process at the end, in bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rss_bytes: Option<u64>,
+    /// Most resident memory the process ever had, in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peak_rss_bytes: Option<u64>,
     /// Threads that send.
     pub shards: u32,
     /// Connections to brokers.

@@ -48,17 +48,31 @@ fn load_average_1m(line: &str) -> Option<f64> {
     load.is_finite().then_some(load)
 }
 
-/// Resident memory of this process in bytes, from `/proc/self/status`; `None` where there is none.
-#[must_use]
-pub fn resident_bytes() -> Option<u64> {
-    resident_kib(&fs::read_to_string("/proc/self/status").ok()?)?.checked_mul(1024)
+/// Resident memory of this process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Memory {
+    /// Now, in bytes.
+    pub resident_bytes: Option<u64>,
+    /// At most so far, in bytes.
+    pub peak_bytes: Option<u64>,
 }
 
-fn resident_kib(status: &str) -> Option<u64> {
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))?;
-    line.trim().strip_suffix("kB")?.trim().parse().ok()
+impl Memory {
+    /// Reads `/proc/self/status`; what the system does not tell is `None`.
+    #[must_use]
+    pub fn read() -> Self {
+        let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+        Self {
+            resident_bytes: bytes_of(&status, "VmRSS:"),
+            peak_bytes: bytes_of(&status, "VmHWM:"),
+        }
+    }
+}
+
+fn bytes_of(status: &str, name: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    kib.checked_mul(1024)
 }
 
 #[cfg(test)]
@@ -70,7 +84,9 @@ mod tests {
         let host = Host::read();
         assert!(host.cpus.unwrap() >= 1);
         assert!(host.kernel.unwrap().contains(' '));
-        assert!(resident_bytes().unwrap() > 4096);
+        let memory = Memory::read();
+        assert!(memory.resident_bytes.unwrap() > 4096);
+        assert!(memory.peak_bytes >= memory.resident_bytes);
     }
 
     #[test]
@@ -78,9 +94,9 @@ mod tests {
         assert_eq!(load_average_1m("5.82 3.72 2.93 3/512 4711\n"), Some(5.82));
         assert_eq!(load_average_1m(""), None);
         assert_eq!(
-            resident_kib("VmPeak:\t 9 kB\nVmRSS:\t   12345 kB\n"),
-            Some(12_345)
+            bytes_of("VmPeak:\t 9 kB\nVmRSS:\t   12345 kB\n", "VmRSS:"),
+            Some(12_345 * 1024)
         );
-        assert_eq!(resident_kib("VmPeak:\t 9 kB\n"), None);
+        assert_eq!(bytes_of("VmPeak:\t 9 kB\n", "VmRSS:"), None);
     }
 }

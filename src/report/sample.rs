@@ -6,6 +6,7 @@ use crate::metrics::{Acks, Label, Recorder, SendTimes, Summary, Totals};
 use crate::protocol::code::SendStatus;
 use crate::verdict::{Evidence, Pacing, Tick, judge};
 
+use super::host::Memory;
 use super::{
     Avoidance, AvoidanceCause, AvoidanceEvent, BrokerFacts, GeneratorFacts, Host, LoadModel, Mode,
     Run, RunFacts, RunResult, StopReason, Target, TargetBroker, TargetKind, Tool, Window,
@@ -192,7 +193,10 @@ fn facts(mode: Mode, load_model: LoadModel, kind: TargetKind) -> RunFacts {
             cpu_ns: Some(200_000_000),
             writes: Some(2_000),
             reads: Some(3_000),
-            rss_bytes: Some(12_900_000),
+            memory: Memory {
+                resident_bytes: Some(12_900_000),
+                peak_bytes: Some(13_000_000),
+            },
             shards: 1,
             connections: 2,
         },
