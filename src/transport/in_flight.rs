@@ -7,7 +7,8 @@
 //!
 //! The opaque is the low 31 bits of a sequence number: its low bits are the slot, the rest is the
 //! generation, so a late reply never completes a newer request. A slot still taken when the ring
-//! comes round again is skipped.
+//! comes round again is skipped. The ring begins small and doubles when it is full, up to its
+//! capacity: what may be in flight costs nothing, what is in flight does.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -15,6 +16,11 @@ use std::collections::BinaryHeap;
 use crate::transport::clock::Nanos;
 
 const OPAQUE_MASK: u64 = 0x7fff_ffff;
+/// Slots to begin with.
+const FIRST_SLOTS: usize = 64;
+/// Taken slots passed over in a row from which on the ring grows, unless it has four times as many
+/// slots as requests: then a round passes over one slot for every three it uses.
+const MOST_SKIPPED: usize = 32;
 
 /// A request on its way.
 #[derive(Debug)]
@@ -51,7 +57,10 @@ pub enum Unmatched {
 /// The ring.
 #[derive(Debug)]
 pub struct InFlight<T> {
+    /// As many as a power of two once the first round has filled them.
     slots: Vec<Slot<T>>,
+    /// That power of two, less one.
+    mask: usize,
     capacity: usize,
     /// Next sequence number to allot.
     head: u64,
@@ -68,9 +77,15 @@ impl<T> InFlight<T> {
     /// A ring for at least `capacity` requests; rounded up to a power of two, at most 2^24.
     #[must_use]
     pub fn new(capacity: usize) -> Self {
+        Self::beginning_with(FIRST_SLOTS, capacity)
+    }
+
+    fn beginning_with(slots: usize, capacity: usize) -> Self {
+        let capacity = capacity.clamp(2, 1 << 24).next_power_of_two();
         Self {
             slots: Vec::new(),
-            capacity: capacity.clamp(2, 1 << 24).next_power_of_two(),
+            mask: capacity.min(slots) - 1,
+            capacity,
             head: 0,
             tail: 0,
             written: 0,
@@ -98,15 +113,25 @@ impl<T> InFlight<T> {
     #[inline]
     #[allow(clippy::cast_possible_truncation, reason = "masked to 31 bits")]
     pub fn next_opaque(&mut self) -> Option<i32> {
-        if self.live >= self.capacity {
-            return None;
+        if self.live > self.mask {
+            if self.live >= self.capacity {
+                return None;
+            }
+            self.grow();
         }
+        let mut skipped = 0;
         while self
             .slots
             .get(self.index(self.head))
             .is_some_and(|slot| slot.entry.is_some())
         {
             self.head += 1;
+            skipped += 1;
+            let crowded = self.live * 4 > self.mask && self.mask + 1 < self.capacity;
+            if skipped > MOST_SKIPPED && crowded {
+                self.grow();
+                skipped = 0;
+            }
         }
         Some((self.head & OPAQUE_MASK) as i32)
     }
@@ -114,10 +139,33 @@ impl<T> InFlight<T> {
     #[inline]
     #[allow(
         clippy::cast_possible_truncation,
-        reason = "masked by the capacity, a usize"
+        reason = "masked by the number of slots, a usize"
     )]
     fn index(&self, sequence: u64) -> usize {
-        sequence as usize & (self.capacity - 1)
+        sequence as usize & self.mask
+    }
+
+    /// Twice the slots; each request moves to where its opaque now points.
+    #[cold]
+    fn grow(&mut self) {
+        let old = std::mem::take(&mut self.slots);
+        self.mask = self.mask * 2 + 1;
+        // Up to the head all slots have been used, or would have been.
+        let used = usize::try_from(self.head).map_or(self.mask + 1, |head| head.min(self.mask + 1));
+        self.slots.reserve_exact(used);
+        self.slots.resize_with(used, || Slot {
+            sequence: u64::MAX,
+            entry: None,
+        });
+        for slot in old {
+            let index = self.index(slot.sequence);
+            if let Some(place) = self.slots.get_mut(index) {
+                // Of two ended requests either may stay: only their being ended matters.
+                if slot.entry.is_some() || place.entry.is_none() {
+                    *place = slot;
+                }
+            }
+        }
     }
 
     /// Enters a request under the opaque just named by [`InFlight::next_opaque`].
@@ -351,6 +399,35 @@ mod tests {
     }
 
     #[test]
+    fn what_may_be_in_flight_takes_no_room_until_it_is() {
+        let mut ring = InFlight::new(1 << 20);
+        for token in 0..10_000 {
+            let opaque = insert(&mut ring, token, 10);
+            assert_eq!(ring.complete(opaque).unwrap().token, token);
+        }
+        assert_eq!(ring.slots.len(), FIRST_SLOTS);
+        let opaques: Vec<i32> = (0..1000).map(|n| insert(&mut ring, n, 10)).collect();
+        assert_eq!(ring.slots.len(), 1024);
+        for (token, opaque) in (0..).zip(opaques) {
+            assert_eq!(ring.complete(opaque).unwrap().token, token);
+        }
+    }
+
+    #[test]
+    fn requests_that_wait_long_make_room_instead_of_others_search() {
+        let mut ring = InFlight::new(1 << 20);
+        let stuck: Vec<i32> = (0..60).map(|n| insert(&mut ring, n, 1000)).collect();
+        for token in 60..5000 {
+            let opaque = insert(&mut ring, token, 1000);
+            assert_eq!(ring.complete(opaque).unwrap().token, token);
+        }
+        assert_eq!(ring.slots.len(), 4 * FIRST_SLOTS, "and no more than that");
+        for (token, opaque) in (0..).zip(stuck) {
+            assert_eq!(ring.complete(opaque).unwrap().token, token);
+        }
+    }
+
+    #[test]
     fn a_full_ring_refuses() {
         let mut ring = InFlight::new(4);
         for token in 0..4 {
@@ -404,7 +481,7 @@ mod tests {
         /// Against a map: whatever comes, each request ends once, and no later than it should.
         #[test]
         fn each_request_ends_exactly_once(steps in prop::collection::vec(step(), 1..300)) {
-            let mut ring = InFlight::new(16);
+            let mut ring = InFlight::beginning_with(2, 16);
             let mut model: BTreeMap<u32, (i32, u64)> = BTreeMap::new();
             let (mut now, mut token, mut position) = (0u64, 0u32, 0u64);
             for step in steps {
