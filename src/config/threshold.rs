@@ -148,7 +148,7 @@ impl Threshold {
         match self.figure {
             Figure::Latency { .. } if actual >= 1e9 => format!("{:.3} s", actual / 1e9),
             Figure::Latency { .. } if actual >= 1e6 => format!("{:.3} ms", actual / 1e6),
-            Figure::Latency { .. } => format!("{:.1} us", actual / 1e3),
+            Figure::Latency { .. } => format!("{:.1} µs", actual / 1e3),
             Figure::Share(_) => format!("{:.4}%", actual * 100.0),
             Figure::Rate(_) => format!("{actual:.1}/s"),
         }

@@ -170,7 +170,7 @@ pub(super) mod tests {
         assert_eq!(
             line(&snapshot()),
             "measure    3.0s of 10.0s  planned 50,000/s  sent 49,998/s  acked 49,990/s  \
-             in flight 12  retries 3  errors 0  unsent 0  p50 310 us  p99 1.20 ms  max -  \
+             in flight 12  retries 3  errors 0  unsent 0  p50 310 µs  p99 1.20 ms  max -  \
              avoided broker-b"
         );
         let connecting = LiveSnapshot {
@@ -189,7 +189,7 @@ pub(super) mod tests {
         assert!(brokers(&snapshot, true).contains("\u{1b}[33mavoided"));
         assert_eq!(
             brokers(&snapshot, false),
-            "broker-a 49,990/s p99 900 us  |  broker-b 0.00/s avoided"
+            "broker-a 49,990/s p99 900 µs  |  broker-b 0.00/s avoided"
         );
     }
 
