@@ -4,6 +4,7 @@ use crate::cli::figure;
 use crate::config::value::DurationSetting;
 use crate::config::{RunPlan, Target};
 use crate::load::{Arrivals, LoadModel, SendMode, WhenLate};
+use crate::metrics::units::percent;
 
 /// What the plan sends where, how fast and for how long; one topic per line.
 #[must_use]
@@ -36,6 +37,18 @@ pub fn text(plan: &RunPlan) -> String {
     }
     for threshold in &report.fail_if {
         lines.push(("fails if", threshold.to_string()));
+    }
+    let most = percent(report.max_error_rate);
+    let failures = match plan.load.mode {
+        SendMode::Oneway => "fail",
+        SendMode::Sync | SendMode::Async => "fail or stay unknown",
+    };
+    lines.push((
+        "fails if",
+        format!("more than {most} of the sends {failures} (max-error-rate)"),
+    ));
+    if report.strict {
+        lines.push(("fails if", "the verdict is INVALID (strict)".to_owned()));
     }
     lines
         .into_iter()
@@ -74,10 +87,13 @@ fn messages(plan: &RunPlan) -> String {
             figure::bytes(size),
             figure::bytes(messages.saturating_mul(size)),
         ),
-        None => format!(
-            "as many messages of {} as answers allow",
-            figure::bytes(size)
-        ),
+        None => {
+            let limit = match plan.load.mode {
+                SendMode::Oneway => "the sockets take",
+                SendMode::Sync | SendMode::Async => "answers allow",
+            };
+            format!("as many messages of {} as {limit}", figure::bytes(size))
+        }
     }
 }
 
@@ -101,7 +117,12 @@ fn bound(plan: &RunPlan) -> String {
 
 fn rate(plan: &RunPlan) -> String {
     let LoadModel::Open(rate) = plan.load.model else {
-        return "max: a closed loop, its latency is service time".to_owned();
+        return match plan.load.mode {
+            SendMode::Oneway => "max: a closed loop, as fast as the sockets take".to_owned(),
+            SendMode::Sync | SendMode::Async => {
+                "max: a closed loop, its latency is service time".to_owned()
+            }
+        };
     };
     let arrivals = match plan.load.arrivals {
         Arrivals::Constant => "evenly spaced",
@@ -194,12 +215,26 @@ mod tests {
         let text = text_of("namesrv=a:1 mode=oneway");
         for part in [
             "the cluster at a:1",
-            "as many messages",
+            "as many messages of 1.0 KiB as the sockets take",
             "closed loop",
             "nothing answers",
         ] {
             assert!(text.contains(part), "{part}: {text}");
         }
+        assert!(!text.contains("service time") && !text.contains("answers allow"));
         assert!(text_of("count=7 mode=sync").contains("7 messages of 1.0 KiB: 7.0 KiB"));
+    }
+
+    #[test]
+    fn every_gate_is_named() {
+        let text = text_of("rate=1k fail-if=p99>1ms strict=true max-error-rate=0.5%");
+        for part in [
+            "fails if   p99>1ms\n",
+            "fails if   more than 0.50 % of the sends fail or stay unknown (max-error-rate)\n",
+            "fails if   the verdict is INVALID (strict)\n",
+        ] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        assert!(!text_of("rate=1k").contains("strict"));
     }
 }
