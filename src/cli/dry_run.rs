@@ -1,6 +1,7 @@
 //! `--dry-run`: what would be sent, from the plan alone.
 
-use crate::cli::figure;
+use crate::cli::{figure, samples};
+use crate::config::threshold::Threshold;
 use crate::config::value::DurationSetting;
 use crate::config::{RunPlan, Target};
 use crate::load::{Arrivals, LoadModel, SendMode, WhenLate};
@@ -36,7 +37,7 @@ pub fn text(plan: &RunPlan) -> String {
         ));
     }
     for threshold in &report.fail_if {
-        lines.push(("fails if", threshold.to_string()));
+        lines.push(("fails if", judged(plan, threshold)));
     }
     let most = percent(report.max_error_rate);
     let failures = match plan.load.mode {
@@ -94,6 +95,20 @@ fn messages(plan: &RunPlan) -> String {
             };
             format!("as many messages of {} as {limit}", figure::bytes(size))
         }
+    }
+}
+
+/// A threshold, and whether the planned messages are enough to judge it.
+fn judged(plan: &RunPlan, threshold: &Threshold) -> String {
+    let needed = samples::needed(threshold);
+    match (needed, plan.planned_messages()) {
+        (Some(needed), Some(planned)) if planned < needed => format!(
+            "{threshold}: cannot be judged, it needs {} sends and {} are planned; {}",
+            figure::whole(needed),
+            figure::whole(planned),
+            samples::way_out(plan),
+        ),
+        _ => threshold.to_string(),
     }
 }
 
@@ -236,5 +251,25 @@ mod tests {
             assert!(text.contains(part), "{part}: {text}");
         }
         assert!(!text_of("rate=1k").contains("strict"));
+    }
+
+    #[test]
+    fn a_percentile_of_too_few_sends_is_said_beforehand() {
+        for (options, part) in [
+            (
+                "rate=10 duration=1s fail-if=p99>1ms",
+                "it needs 1,000 sends and 10 are planned; raise --duration or --rate",
+            ),
+            (
+                "count=99 fail-if=service.p90>1ms",
+                "it needs 100 sends and 99 are planned; raise --count",
+            ),
+        ] {
+            let text = text_of(options);
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        for options in ["count=100 fail-if=p90>1ms", "fail-if=p9999>1ms"] {
+            assert!(!text_of(options).contains("cannot be judged"), "{options}");
+        }
     }
 }
