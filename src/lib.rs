@@ -12,8 +12,21 @@
 //! ```
 //!
 //! Start reading at [`client::send`], the one way of a message, then [`transport`] below it and
-//! [`load`] above it. Dependencies point one way, `cli → report → load → client → transport →
-//! protocol`; a test holds them. [`broker`] is the embedded cluster and knows [`protocol`] alone.
+//! [`load`] above it. Dependencies point one way; each module uses only those below it that its row
+//! names, and `tests/layering.rs` holds them to it:
+//!
+//! ```text
+//! cli        everything below
+//! report     config, verdict, metrics, protocol
+//! config     load, client, broker, protocol   a plan holds the settings of what it starts
+//! load       client, transport, metrics, protocol
+//! client     transport, protocol
+//! verdict    metrics
+//! broker     protocol                         the embedded cluster
+//! transport  protocol
+//! metrics    protocol                         send statuses are counted by name
+//! protocol   nothing
+//! ```
 #![cfg_attr(
     test,
     allow(

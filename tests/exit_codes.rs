@@ -125,6 +125,22 @@ fn the_graver_failure_decides_the_exit_code() {
 }
 
 #[test]
+fn a_percentile_of_too_few_sends_says_how_many_it_needs() {
+    rmq_bench()
+        .args(["-q", "-r", "100", "-d", "200ms", "--warmup", "0s"])
+        .args(["--fail-if", "p99>1h"])
+        .assert()
+        .code(10)
+        .stderr(
+            contains("p99>1h could not be judged")
+                .and(contains(
+                    "needs 1,000 sends with such a time, this run has 20",
+                ))
+                .and(contains("raise --duration or --rate")),
+        );
+}
+
+#[test]
 fn every_threshold_that_is_missed_is_told() {
     let run = rmq_bench()
         .args(["-q", "-r", "2000", "--count", "100", "--format", "json"])

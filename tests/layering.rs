@@ -1,5 +1,5 @@
-//! Dependencies point one way: `cli → report → load → client → transport → protocol`. A file of one
-//! module may name only the modules its row allows.
+//! Dependencies point one way. A file of one module may name only the modules its row allows;
+//! `src/lib.rs` draws the same rows for readers.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

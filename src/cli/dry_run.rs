@@ -1,9 +1,11 @@
 //! `--dry-run`: what would be sent, from the plan alone.
 
-use crate::cli::figure;
+use crate::cli::{figure, samples};
+use crate::config::threshold::Threshold;
 use crate::config::value::DurationSetting;
 use crate::config::{RunPlan, Target};
 use crate::load::{Arrivals, LoadModel, SendMode, WhenLate};
+use crate::metrics::units::percent;
 
 /// What the plan sends where, how fast and for how long; one topic per line.
 #[must_use]
@@ -35,7 +37,19 @@ pub fn text(plan: &RunPlan) -> String {
         ));
     }
     for threshold in &report.fail_if {
-        lines.push(("fails if", threshold.to_string()));
+        lines.push(("fails if", judged(plan, threshold)));
+    }
+    let most = percent(report.max_error_rate);
+    let failures = match plan.load.mode {
+        SendMode::Oneway => "fail",
+        SendMode::Sync | SendMode::Async => "fail or stay unknown",
+    };
+    lines.push((
+        "fails if",
+        format!("more than {most} of the sends {failures} (max-error-rate)"),
+    ));
+    if report.strict {
+        lines.push(("fails if", "the verdict is INVALID (strict)".to_owned()));
     }
     lines
         .into_iter()
@@ -74,10 +88,27 @@ fn messages(plan: &RunPlan) -> String {
             figure::bytes(size),
             figure::bytes(messages.saturating_mul(size)),
         ),
-        None => format!(
-            "as many messages of {} as answers allow",
-            figure::bytes(size)
+        None => {
+            let limit = match plan.load.mode {
+                SendMode::Oneway => "the sockets take",
+                SendMode::Sync | SendMode::Async => "answers allow",
+            };
+            format!("as many messages of {} as {limit}", figure::bytes(size))
+        }
+    }
+}
+
+/// A threshold, and whether the planned messages are enough to judge it.
+fn judged(plan: &RunPlan, threshold: &Threshold) -> String {
+    let needed = samples::needed(threshold);
+    match (needed, plan.planned_messages()) {
+        (Some(needed), Some(planned)) if planned < needed => format!(
+            "{threshold}: cannot be judged, it needs {} sends and {} are planned; {}",
+            figure::whole(needed),
+            figure::whole(planned),
+            samples::way_out(plan),
         ),
+        _ => threshold.to_string(),
     }
 }
 
@@ -101,7 +132,12 @@ fn bound(plan: &RunPlan) -> String {
 
 fn rate(plan: &RunPlan) -> String {
     let LoadModel::Open(rate) = plan.load.model else {
-        return "max: a closed loop, its latency is service time".to_owned();
+        return match plan.load.mode {
+            SendMode::Oneway => "max: a closed loop, as fast as the sockets take".to_owned(),
+            SendMode::Sync | SendMode::Async => {
+                "max: a closed loop, its latency is service time".to_owned()
+            }
+        };
     };
     let arrivals = match plan.load.arrivals {
         Arrivals::Constant => "evenly spaced",
@@ -194,12 +230,46 @@ mod tests {
         let text = text_of("namesrv=a:1 mode=oneway");
         for part in [
             "the cluster at a:1",
-            "as many messages",
+            "as many messages of 1.0 KiB as the sockets take",
             "closed loop",
             "nothing answers",
         ] {
             assert!(text.contains(part), "{part}: {text}");
         }
+        assert!(!text.contains("service time") && !text.contains("answers allow"));
         assert!(text_of("count=7 mode=sync").contains("7 messages of 1.0 KiB: 7.0 KiB"));
+    }
+
+    #[test]
+    fn every_gate_is_named() {
+        let text = text_of("rate=1k fail-if=p99>1ms strict=true max-error-rate=0.5%");
+        for part in [
+            "fails if   p99>1ms\n",
+            "fails if   more than 0.50 % of the sends fail or stay unknown (max-error-rate)\n",
+            "fails if   the verdict is INVALID (strict)\n",
+        ] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        assert!(!text_of("rate=1k").contains("strict"));
+    }
+
+    #[test]
+    fn a_percentile_of_too_few_sends_is_said_beforehand() {
+        for (options, part) in [
+            (
+                "rate=10 duration=1s fail-if=p99>1ms",
+                "it needs 1,000 sends and 10 are planned; raise --duration or --rate",
+            ),
+            (
+                "count=99 fail-if=service.p90>1ms",
+                "it needs 100 sends and 99 are planned; raise --count",
+            ),
+        ] {
+            let text = text_of(options);
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        for options in ["count=100 fail-if=p90>1ms", "fail-if=p9999>1ms"] {
+            assert!(!text_of(options).contains("cannot be judged"), "{options}");
+        }
     }
 }

@@ -13,32 +13,26 @@ pub enum Exit {
     Usage,
     /// 3: no connection, no route or no permission.
     Connect,
-    /// 4: more sends failed than `--max-error-rate` allows.
+    /// 4: more sends failed or are unknown than `--max-error-rate` allows.
     FailedSends,
-    /// 10: a threshold or a comparison was missed.
+    /// 10: a threshold was missed.
     Threshold,
-    /// 11: a comparison could not be decided.
-    Inconclusive,
     /// 12: the generator was invalid, with `--strict`.
     InvalidGenerator,
-    /// 13: an audit found loss or duplicates.
-    Audit,
     /// 130: interrupted, after a full report.
     Interrupted,
 }
 
 impl Exit {
     /// All of them, in the order of their codes.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 8] = [
         Self::Success,
         Self::OwnError,
         Self::Usage,
         Self::Connect,
         Self::FailedSends,
         Self::Threshold,
-        Self::Inconclusive,
         Self::InvalidGenerator,
-        Self::Audit,
         Self::Interrupted,
     ];
 
@@ -52,9 +46,7 @@ impl Exit {
             Self::Connect => 3,
             Self::FailedSends => 4,
             Self::Threshold => 10,
-            Self::Inconclusive => 11,
             Self::InvalidGenerator => 12,
-            Self::Audit => 13,
             Self::Interrupted => 130,
         }
     }
@@ -67,11 +59,9 @@ impl Exit {
             Self::OwnError => "own error",
             Self::Usage => "wrong usage, environment or profile",
             Self::Connect => "could not connect, no route, no permission",
-            Self::FailedSends => "more sends failed than --max-error-rate allows",
-            Self::Threshold => "a threshold (--fail-if) or a comparison missed",
-            Self::Inconclusive => "inconclusive",
+            Self::FailedSends => "too many failed or unknown sends (--max-error-rate)",
+            Self::Threshold => "a threshold (--fail-if) missed",
             Self::InvalidGenerator => "generator invalid, with --strict",
-            Self::Audit => "audit found loss or duplicates",
             Self::Interrupted => "interrupted",
         }
     }
@@ -90,6 +80,6 @@ mod tests {
     #[test]
     fn codes_are_the_contract() {
         let codes: Vec<u8> = Exit::ALL.iter().map(|exit| exit.code()).collect();
-        assert_eq!(codes, [0, 1, 2, 3, 4, 10, 11, 12, 13, 130]);
+        assert_eq!(codes, [0, 1, 2, 3, 4, 10, 12, 130]);
     }
 }

@@ -1,5 +1,7 @@
 //! Numbers as people read them.
 
+use crate::metrics::units;
+
 /// A whole number in groups of three: `1,234,567`.
 #[must_use]
 pub fn whole(number: u64) -> String {
@@ -26,17 +28,13 @@ pub fn rate(per_s: f64) -> String {
     format!("{}/s", whole(rounded(per_s)))
 }
 
-/// A latency with three digits: `850 us`, `1.25 ms`, `2.00 s`.
+/// A latency in microseconds as the report writes it: `850 µs`, `1.25 ms`, `2.00 s`.
 #[must_use]
 pub fn latency(us: f64) -> String {
-    match us {
-        _ if !us.is_finite() || us < 0.0 => "-".to_owned(),
-        _ if us < 999.5 => format!("{us:.0} us"),
-        _ if us < 9_995.0 => format!("{:.2} ms", us / 1e3),
-        _ if us < 99_950.0 => format!("{:.1} ms", us / 1e3),
-        _ if us < 999_500.0 => format!("{:.0} ms", us / 1e3),
-        _ => format!("{:.2} s", us / 1e6),
+    if !us.is_finite() || us < 0.0 {
+        return "-".to_owned();
     }
+    units::duration(rounded(us * 1e3))
 }
 
 /// Bytes in binary units: `512 B`, `488.3 MiB`.
@@ -77,8 +75,9 @@ mod tests {
             assert_eq!(rate(number), text);
         }
         for (us, text) in [
-            (0.0, "0 us"),
-            (850.0, "850 us"),
+            (0.0, "0 ns"),
+            (38.42, "38.4 µs"),
+            (850.0, "850 µs"),
             (999.7, "1.00 ms"),
             (1250.0, "1.25 ms"),
             (12_340.0, "12.3 ms"),

@@ -48,11 +48,11 @@ pub struct LiveSnapshot {
     pub p99_us: Option<f64>,
     /// Longest response time of the last interval in µs.
     pub max_us: Option<f64>,
-    /// Further attempts so far.
+    /// Further attempts so far, in the warm-up or in the window with its drain.
     pub retries: u64,
-    /// Failed and unknown sends so far.
+    /// Failed and unknown sends, likewise.
     pub errors: u64,
-    /// Planned messages that were not sent so far.
+    /// Planned messages that were not sent, likewise.
     pub unsent: u64,
     /// The brokers, in a fixed order.
     pub brokers: Vec<LiveBroker>,
@@ -217,8 +217,14 @@ impl Block {
         self.progress.set_prefix(snapshot.phase.name());
         self.progress.set_position(text::steps(snapshot, BAR_STEPS));
         self.progress.set_message(text::progress(snapshot));
-        self.rates.set_message(text::rates(snapshot, self.color));
-        self.latencies.set_message(text::latencies(snapshot));
+        self.rates.set_message(text::rates(snapshot));
+        // Beside the short latencies, so that 80 columns hold both lines.
+        let (latencies, troubles) = (
+            text::latencies(snapshot),
+            text::troubles(snapshot, self.color),
+        );
+        self.latencies
+            .set_message(format!("{latencies}  {troubles}"));
         self.brokers
             .set_message(text::brokers(snapshot, self.color));
     }

@@ -24,6 +24,7 @@ mod outcome;
 mod outputs;
 pub mod produce;
 pub mod produce_run;
+mod samples;
 pub mod schema;
 mod signals;
 pub mod stdout;

@@ -7,12 +7,13 @@ use super::exit::Exit;
 use super::outcome::Finished;
 use super::target::RunningTarget;
 use super::watch::Watch;
-use super::{message, outputs, signals};
+use super::{message, outputs, samples, signals};
 use crate::broker::StartError;
 use crate::client::{ClientError, ClientInstance};
 use crate::config::RunPlan;
+use crate::config::threshold::Threshold;
 use crate::load::{LoadError, LoadOutcome, LoadRun, StopSignal};
-use crate::metrics::{LatencySummary, Summary};
+use crate::metrics::{LatencySummary, Summary, units};
 use crate::report::figures::ThresholdOutcome;
 use crate::report::{Host, RunResult, build_result};
 use crate::verdict::Status;
@@ -221,10 +222,18 @@ fn exit_code(plan: &RunPlan, result: &RunResult, summary: &Summary, written: Exi
         ));
         return Exit::FailedSends;
     }
-    let mut missed = result.thresholds.iter().filter(|outcome| !outcome.passed);
-    if let Some(first) = missed.next() {
-        message::error(&first.sentence);
-        missed.for_each(|outcome| message::error(&outcome.sentence));
+    let outcomes = result.thresholds.iter().zip(&plan.report.fail_if);
+    let mut missed = false;
+    for (outcome, threshold) in outcomes.filter(|(outcome, _)| !outcome.passed) {
+        missed = true;
+        message::error(&outcome.sentence);
+        if outcome.value.is_none()
+            && let Some(hint) = too_few(plan, result, threshold)
+        {
+            message::hint(&hint);
+        }
+    }
+    if missed {
         return Exit::Threshold;
     }
     if result.run.stop_reason == crate::report::StopReason::Aborted {
@@ -236,6 +245,32 @@ fn exit_code(plan: &RunPlan, result: &RunResult, summary: &Summary, written: Exi
         return Exit::InvalidGenerator;
     }
     Exit::Success
+}
+
+/// Why a percentile could not be judged, and what to do.
+fn too_few(plan: &RunPlan, result: &RunResult, threshold: &Threshold) -> Option<String> {
+    let needed = samples::needed(threshold)?;
+    let counted = series(result, threshold.series()?)?.count;
+    (counted < needed).then(|| {
+        format!(
+            "{} needs {} sends with such a time, this run has {}: {}",
+            threshold.figure(),
+            units::count(needed),
+            units::count(counted),
+            samples::way_out(plan)
+        )
+    })
+}
+
+/// A kind of time by the name thresholds use.
+fn series<'a>(result: &'a RunResult, name: &str) -> Option<&'a LatencySummary> {
+    match name {
+        "response" => result.latency.response.as_ref(),
+        "service" => result.latency.service.as_ref(),
+        "lateness" => Some(&result.latency.lateness),
+        "queue" => Some(&result.latency.queue),
+        _ => None,
+    }
 }
 
 /// A figure by the name thresholds use: latencies in ns, shares from 0 to 1, rates per second.
@@ -253,14 +288,8 @@ fn figure(result: &RunResult, summary: &Summary, name: &str) -> Option<f64> {
         "acked_per_s" => return result.rate.acked_per_s,
         _ => {}
     }
-    let (series, statistic) = name.split_once('.')?;
-    let series: &LatencySummary = match series {
-        "response" => result.latency.response.as_ref()?,
-        "service" => result.latency.service.as_ref()?,
-        "lateness" => &result.latency.lateness,
-        "queue" => &result.latency.queue,
-        _ => return None,
-    };
+    let (kind, statistic) = name.split_once('.')?;
+    let series = series(result, kind)?;
     let ns = match statistic {
         "p50" => series.p50_ns,
         "p90" => series.p90_ns,

@@ -74,12 +74,25 @@ struct Totals {
 #[derive(Default)]
 struct Seen {
     sent: u64,
+    /// Of the warm-up, or of the window and its drain: what is shown is what is counted there.
     retries: u64,
     errors: u64,
     unsent: u64,
+    /// Whether the window has begun.
+    measuring: bool,
     /// Sends in flight at the end of the first and of the last measured second.
     in_flight_first: Option<u64>,
     in_flight_last: u64,
+}
+
+impl Seen {
+    /// Lets the counts begin anew with the window; the drain goes on with those of the window.
+    fn enter(&mut self, phase: RunPhase) {
+        if phase == RunPhase::Measure && !self.measuring {
+            self.measuring = true;
+            (self.retries, self.errors, self.unsent) = (0, 0, 0);
+        }
+    }
 }
 
 impl Watch {
@@ -129,6 +142,7 @@ impl Watch {
             &names,
         );
         let counters = second.recorder.counters();
+        self.seen.enter(second.phase);
         if second.phase == RunPhase::Measure {
             self.seen.sent += counters.sent;
             self.seen.in_flight_first.get_or_insert(second.in_flight);
@@ -215,4 +229,27 @@ impl Watch {
 #[allow(clippy::cast_precision_loss, reason = "a rate for display")]
 fn per_second(count: u64, time: Duration) -> f64 {
     count as f64 / time.as_secs_f64().max(1e-9)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_begin_anew_with_the_window_and_go_on_in_the_drain() {
+        let mut seen = Seen::default();
+        for (phase, unsent) in [
+            (RunPhase::Warmup, 1),
+            (RunPhase::Warmup, 2),
+            (RunPhase::Measure, 1),
+            (RunPhase::Measure, 2),
+            (RunPhase::Drain, 3),
+        ] {
+            seen.enter(phase);
+            seen.unsent += 1;
+            seen.errors += 1;
+            seen.retries += 1;
+            assert_eq!([seen.unsent, seen.errors, seen.retries], [unsent; 3]);
+        }
+    }
 }

@@ -165,7 +165,7 @@ pub enum QueueOrder {
     ByBroker,
 }
 
-/// Latency-aware fault avoidance (R121–R131).
+/// Latency-aware fault avoidance (R121–R130).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FaultConfig {
     /// Whether brokers are avoided at all. Java's default is off; ours is on, and reported.

@@ -72,7 +72,7 @@ pub enum ClientError {
         /// What to do.
         hint: &'static str,
     },
-    /// An argument the protocol forbids (R7, R26–R31).
+    /// An argument the protocol forbids (R7, R26–R29, R31).
     #[error("{what}: {reason}")]
     Illegal {
         /// The argument.

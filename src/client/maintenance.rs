@@ -1,5 +1,5 @@
 //! The periodic tasks of an instance: route refresh, heartbeats, cleaning of brokers that left
-//! (R16, R110, R172–R178).
+//! (R16, R110, R172, R174, R178).
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

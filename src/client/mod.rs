@@ -8,6 +8,7 @@
 //! - [`topic`], [`publish_route`], [`namesrv`], [`control`], [`broker_table`]: who can be sent to
 //! - [`producer`] (`send().await`) with its completion slot; `load` is the other face
 //! - [`message`], [`validate`], [`config`], [`error`]: what is given and what can go wrong
+//! - [`requirements`]: the numbered rules that comments cite, as in (R142)
 
 pub mod born;
 pub mod broker_table;
@@ -23,6 +24,7 @@ pub mod producer;
 pub mod publish_route;
 pub mod queue_choice;
 pub mod receipt;
+pub mod requirements;
 pub mod retry;
 pub mod send;
 mod slot;

@@ -1,4 +1,4 @@
-//! Whether a failed attempt is made again: one pure policy, one call site (R134–R150).
+//! Whether a failed attempt is made again: one pure policy, one call site (R134–R137, R142, R147).
 
 use std::time::Duration;
 

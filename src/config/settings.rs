@@ -113,6 +113,10 @@ settings! {
     /// Without it, an attempt may use all that is left of --timeout.
     Sending "attempt-timeout" "TIME" attempt_timeout: Option<Given<DurationSetting>>;
     /// Further attempts after the first one (sync and async)
+    ///
+    /// As in RocketMQ's Java client, async tries again only when no answer came. What a broker
+    /// refused is tried again by sync sends only, and only for the refusals another broker may not
+    /// repeat.
     Sending "retries" "N" retries: Given<CountSetting> = "2";
     /// Counted from the planned time, when an unanswered send has failed
     Sending "deadline" "TIME" deadline: Option<Given<DurationSetting>>;
@@ -181,7 +185,7 @@ settings! {
     Output "fail-if" "CONDITION" fail_if: Given<Vec<Threshold>>;
     /// An invalid verdict on the generator fails the run (exit code 12)
     Output "strict" "" strict: Given<Switch> = "false";
-    /// Share of failed sends above which the run fails (exit code 4)
+    /// Share of failed or unknown sends above which the run fails (exit code 4)
     Output "max-error-rate" "SHARE" max_error_rate: Given<ShareSetting> = "1%";
     /// No progress and no notes on stderr, only errors
     Output "quiet" / 'q' "" quiet: Given<Switch> = "false";

@@ -80,6 +80,15 @@ impl Threshold {
         }
     }
 
+    /// What it looks at in that series: `p99`, `max`.
+    #[must_use]
+    pub fn statistic(&self) -> Option<&'static str> {
+        match self.figure {
+            Figure::Latency { statistic, .. } => Some(statistic),
+            Figure::Share(_) | Figure::Rate(_) => None,
+        }
+    }
+
     /// Whether it fails runs for being good: a low latency, few errors, a high rate.
     #[must_use]
     pub fn is_reversed(&self) -> bool {

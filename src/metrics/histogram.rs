@@ -38,6 +38,16 @@ pub const P999: PartsOfTenThousand = 9_990;
 /// The 99.99th percentile.
 pub const P9999: PartsOfTenThousand = 9_999;
 
+/// Values needed before a percentile is stated; the median needs one.
+#[must_use]
+pub fn samples_needed(part: PartsOfTenThousand) -> u64 {
+    if part == P50 {
+        return 1;
+    }
+    let beyond = 10_000 - part.min(9_999);
+    (SAMPLES_BEYOND * 10_000).div_ceil(beyond.into())
+}
+
 /// Distribution of one kind of time.
 ///
 /// `C` is the type of a cell's count: `u32` for what one second can hold, `u64` for totals.
@@ -263,6 +273,11 @@ mod tests {
 
     #[test]
     fn a_percentile_needs_ten_samples_beyond_it() {
+        for part in PARTS {
+            let needed = usize::try_from(samples_needed(part)).unwrap();
+            assert_eq!(of(&vec![7_000; needed - 1]).percentile(part), None);
+            assert_eq!(of(&vec![7_000; needed]).percentile(part), Some(7_000));
+        }
         assert_eq!(of(&[7_000; 99]).percentile(P90), None);
         assert_eq!(of(&[7_000; 100]).percentile(P90), Some(7_000));
         assert_eq!(of(&[7_000; 999]).percentile(P99), None);

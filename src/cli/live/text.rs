@@ -16,7 +16,12 @@ pub(super) fn line(snapshot: &LiveSnapshot) -> String {
     if snapshot.phase == Phase::Connecting {
         return text;
     }
-    text += &format!("  {}  {}", rates(snapshot, false), latencies(snapshot));
+    text += &format!(
+        "  {}  {}  {}",
+        rates(snapshot),
+        troubles(snapshot, false),
+        latencies(snapshot)
+    );
     let avoided: Vec<&str> = snapshot
         .brokers
         .iter()
@@ -73,8 +78,8 @@ pub(super) fn steps(snapshot: &LiveSnapshot, steps: u64) -> u64 {
     (share.clamp(0.0, 1.0) * steps as f64) as u64
 }
 
-/// Rates, what is in flight, and what did not go well.
-pub(super) fn rates(snapshot: &LiveSnapshot, color: bool) -> String {
+/// Rates, and what is in flight.
+pub(super) fn rates(snapshot: &LiveSnapshot) -> String {
     let mut text = String::new();
     if let Some(planned) = snapshot.planned_per_s {
         text += &format!("planned {}  ", figure::rate(planned));
@@ -85,16 +90,21 @@ pub(super) fn rates(snapshot: &LiveSnapshot, color: bool) -> String {
         figure::rate(snapshot.acked_per_s),
         figure::whole(snapshot.in_flight),
     );
-    for (label, number, style) in [
+    text
+}
+
+/// What did not go well in the phase.
+pub(super) fn troubles(snapshot: &LiveSnapshot, color: bool) -> String {
+    let parts = [
         ("retries", snapshot.retries, WARNING),
         ("errors", snapshot.errors, ALARM),
         ("unsent", snapshot.unsent, ALARM),
-    ] {
-        let number_text = format!("{label} {}", figure::whole(number));
-        let number_text = styled(&number_text, style, color && number > 0);
-        text += &format!("  {number_text}");
-    }
-    text
+    ]
+    .map(|(label, number, style)| {
+        let text = format!("{label} {}", figure::whole(number));
+        styled(&text, style, color && number > 0)
+    });
+    parts.join("  ")
 }
 
 /// Response times of the last interval.
@@ -170,7 +180,7 @@ pub(super) mod tests {
         assert_eq!(
             line(&snapshot()),
             "measure    3.0s of 10.0s  planned 50,000/s  sent 49,998/s  acked 49,990/s  \
-             in flight 12  retries 3  errors 0  unsent 0  p50 310 us  p99 1.20 ms  max -  \
+             in flight 12  retries 3  errors 0  unsent 0  p50 310 µs  p99 1.20 ms  max -  \
              avoided broker-b"
         );
         let connecting = LiveSnapshot {
@@ -184,12 +194,12 @@ pub(super) mod tests {
     #[test]
     fn colour_is_used_only_when_allowed_and_needed() {
         let snapshot = snapshot();
-        assert!(!rates(&snapshot, false).contains('\u{1b}'));
-        assert!(rates(&snapshot, true).contains("\u{1b}[33mretries 3"));
+        assert!(!troubles(&snapshot, false).contains('\u{1b}'));
+        assert!(troubles(&snapshot, true).contains("\u{1b}[33mretries 3"));
         assert!(brokers(&snapshot, true).contains("\u{1b}[33mavoided"));
         assert_eq!(
             brokers(&snapshot, false),
-            "broker-a 49,990/s p99 900 us  |  broker-b 0.00/s avoided"
+            "broker-a 49,990/s p99 900 µs  |  broker-b 0.00/s avoided"
         );
     }
 
