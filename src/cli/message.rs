@@ -9,6 +9,7 @@ use anstyle::{AnsiColor, Style};
 use super::exit::Exit;
 use super::live;
 use crate::config::ConfigError;
+use crate::report::text::wrapped;
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const HINT: Style = AnsiColor::Cyan.on_default().bold();
@@ -17,9 +18,13 @@ const NOTE: Style = AnsiColor::Yellow.on_default().bold();
 static QUIET: AtomicBool = AtomicBool::new(false);
 
 fn line(style: Style, label: &str, text: &dyn Display) {
+    let mut text = format!("{style}{label}:{style:#} {text}");
+    if let Some((width, _)) = terminal_size::terminal_size_of(std::io::stderr()) {
+        text = wrapped(&text, width.0.into());
+    }
     live::suspend(|| {
         // Nobody is left to tell when stderr itself is gone.
-        let _ = writeln!(anstream::stderr(), "{style}{label}:{style:#} {text}");
+        let _ = writeln!(anstream::stderr(), "{text}");
     });
 }
 

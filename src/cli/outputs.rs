@@ -38,7 +38,8 @@ pub(crate) fn write(report: &ReportPlan, result: &RunResult) -> Exit {
     let colour = report.color && io::stdout().is_terminal();
     let style = if colour { Style::Colour } else { Style::Plain };
     let mut rendered = Vec::new();
-    if let Err(error) = render(&mut rendered, report.format, result, style) {
+    let width = terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| width.0.into());
+    if let Err(error) = render(&mut rendered, report.format, result, style, width) {
         message::error(&format_args!("cannot render the result: {error}"));
         return Exit::OwnError;
     }
@@ -59,7 +60,7 @@ fn write_file(path: &Path, format: OutputFormat, result: &RunResult) -> io::Resu
     let partial = partial(path);
     let write = || {
         let mut file = io::BufWriter::new(fs::File::create(&partial)?);
-        render(&mut file, format, result, Style::Plain)?;
+        render(&mut file, format, result, Style::Plain, None)?;
         file.into_inner()
             .map_err(io::IntoInnerError::into_error)?
             .sync_all()?;
@@ -82,9 +83,10 @@ fn render(
     format: OutputFormat,
     result: &RunResult,
     style: Style,
+    width: Option<usize>,
 ) -> io::Result<()> {
     match format {
-        OutputFormat::Text => text::write(out, result, style),
+        OutputFormat::Text => text::write(out, result, style, width),
         OutputFormat::Json => json::write(out, result),
         OutputFormat::Csv => csv::write(out, result),
         OutputFormat::Markdown => markdown::write(out, result),

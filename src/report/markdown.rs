@@ -2,11 +2,10 @@
 
 use std::io::{self, Write};
 
-use crate::metrics::LatencySummary;
-use crate::metrics::units::{count, duration};
+use crate::metrics::units::count;
 
 use super::result::RunResult;
-use super::text::{answer, target_line};
+use super::text::{answer, statistics, target_line, times};
 
 /// Writes a result.
 ///
@@ -66,34 +65,13 @@ pub fn write(out: &mut (impl Write + ?Sized), result: &RunResult) -> io::Result<
 }
 
 fn latency(out: &mut (impl Write + ?Sized), result: &RunResult) -> io::Result<()> {
-    let latency = &result.latency;
-    let kinds = [
-        ("response", latency.response.as_ref()),
-        ("lateness", Some(&latency.lateness)),
-        ("queue", Some(&latency.queue)),
-        ("service", latency.service.as_ref()),
-        ("with failures", latency.response_with_failures.as_ref()),
-    ];
     writeln!(out, "| time | p50 | p90 | p99 | p99.9 | max | count |")?;
     writeln!(out, "|---|---:|---:|---:|---:|---:|---:|")?;
-    for (name, times) in kinds {
-        if let Some(times) = times {
-            writeln!(out, "| {name} | {} |", figures(times).join(" | "))?;
-        }
+    for (name, times) in times(result) {
+        let figures: Vec<_> = statistics(times).collect();
+        writeln!(out, "| {name} | {} |", figures.join(" | "))?;
     }
     Ok(())
-}
-
-fn figures(times: &LatencySummary) -> Vec<String> {
-    let figures = [
-        times.p50_ns,
-        times.p90_ns,
-        times.p99_ns,
-        times.p999_ns,
-        times.max_ns,
-    ];
-    let shown = figures.map(|ns| ns.map_or_else(|| "n/a".to_owned(), duration));
-    shown.into_iter().chain([count(times.count)]).collect()
 }
 
 /// Keeps what a user named from becoming markup or cutting a table.
@@ -139,14 +117,30 @@ mod tests {
             text.contains("| 20,000 | 19,986 | 8 | 1 | 5 | 20,015 |"),
             "{text}"
         );
-        assert!(text.contains("\n| response | "), "{text}");
+        for name in [
+            "response (from planned time)",
+            "service (from actual send)",
+            "with failures",
+        ] {
+            assert!(text.contains(&format!("\n| {name} | ")), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_says_nothing_new_has_no_row() {
+        let text = written(&sample::closed());
+        assert!(text.contains("| response (from its begin) |"), "{text}");
+        assert!(
+            !text.contains("| with failures |") && !text.contains("| lateness |"),
+            "{text}"
+        );
     }
 
     #[test]
     fn a_oneway_run_has_no_rows_for_answers() {
         let text = written(&sample::oneway());
         assert!(
-            !text.contains("| response |") && !text.contains("| service |"),
+            !text.contains("| response") && !text.contains("| service"),
             "{text}"
         );
         assert!(

@@ -24,6 +24,7 @@ pub mod markdown;
 pub mod result;
 pub mod schema;
 pub mod style;
+mod table;
 pub mod text;
 
 #[cfg(test)]

@@ -2,12 +2,13 @@
 //!
 //! What was tested, whether it can be trusted and one sentence of figures come before anything else.
 //! What did not happen (errors, retries, avoidance) takes no line. A percentile that may not be stated
-//! reads `n/a`.
+//! reads `n/a`. A terminal narrower than the tables gets fewer columns, and sentences wrapped at words.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use comfy_table::{Cell, CellAlignment, Table, presets};
+use textwrap::core::display_width;
+use textwrap::{WordSeparator, WordSplitter, WrapAlgorithm};
 
 use crate::metrics::LatencySummary;
 use crate::metrics::units::{bytes, count, counted, duration, percent, rate, three_digits};
@@ -15,15 +16,68 @@ use crate::metrics::units::{bytes, count, counted, duration, percent, rate, thre
 use super::figures::{Avoidance, AvoidanceCause};
 use super::result::{LoadModel, Mode, RunResult, TargetKind};
 use super::style::Style;
+use super::table::Figures;
 
 /// Avoidance events shown; the JSON result has them all.
 const EVENTS_SHOWN: usize = 5;
 
-/// Writes a result.
+/// Columns of the times that a narrow terminal does without, the least needed first.
+const TIMES_LEAST_NEEDED: [&str; 3] = ["count", "p90", "p99.9"];
+/// Columns of the brokers, likewise. `service p50` names the two after it.
+const BROKERS_LEAST_NEEDED: [&str; 6] = [
+    "share",
+    "retries",
+    "attempts",
+    "response p99",
+    "failed",
+    "avoided",
+];
+
+/// Writes a result, for a terminal of this width if there is one.
 ///
 /// # Errors
 /// What the writer says.
-pub fn write(out: &mut (impl Write + ?Sized), result: &RunResult, style: Style) -> io::Result<()> {
+pub fn write(
+    out: &mut (impl Write + ?Sized),
+    result: &RunResult,
+    style: Style,
+    width: Option<usize>,
+) -> io::Result<()> {
+    let Some(columns) = width else {
+        return lines(out, result, style, None);
+    };
+    let mut text = Vec::new();
+    lines(&mut text, result, style, width)?;
+    for line in String::from_utf8_lossy(&text).lines() {
+        writeln!(out, "{}", wrapped(line, columns))?;
+    }
+    Ok(())
+}
+
+/// A line broken at spaces; what follows stands two deeper. A word longer than the line stays whole,
+/// so that addresses and options can be copied.
+#[must_use]
+pub fn wrapped(line: &str, width: usize) -> String {
+    if display_width(line) <= width {
+        return line.to_owned();
+    }
+    let indent = line.len() - line.trim_start().len() + 2;
+    let indent = " ".repeat(indent);
+    let options = textwrap::Options::new(width)
+        .subsequent_indent(&indent)
+        .break_words(false)
+        .word_separator(WordSeparator::AsciiSpace)
+        .word_splitter(WordSplitter::NoHyphenation)
+        .wrap_algorithm(WrapAlgorithm::FirstFit);
+    textwrap::fill(line, options)
+}
+
+fn lines(
+    out: &mut (impl Write + ?Sized),
+    result: &RunResult,
+    style: Style,
+    width: Option<usize>,
+) -> io::Result<()> {
     target(out, result, style)?;
     verdict(out, result, style)?;
     writeln!(out, "{}", answer(result))?;
@@ -33,9 +87,16 @@ pub fn write(out: &mut (impl Write + ?Sized), result: &RunResult, style: Style) 
     writeln!(out)?;
     accounts(out, result, style)?;
     writeln!(out)?;
-    latency(out, result)?;
+    let mut left_out = latency(out, result, width)?;
     writeln!(out)?;
-    brokers(out, result)?;
+    left_out.extend(brokers(out, result, width)?);
+    if !left_out.is_empty() {
+        let left_out = left_out.join(", ");
+        writeln!(
+            out,
+            "For want of width without {left_out}; --output FILE.txt has all."
+        )?;
+    }
     writeln!(out)?;
     retries(out, result, style)?;
     avoidance(out, result.avoidance.as_ref(), style)?;
@@ -167,46 +228,63 @@ fn accounts(out: &mut (impl Write + ?Sized), result: &RunResult, style: Style) -
     Ok(())
 }
 
-fn latency(out: &mut (impl Write + ?Sized), result: &RunResult) -> io::Result<()> {
+/// The kinds of time a result has, each with its name and from when it counts.
+pub(super) fn times(result: &RunResult) -> Vec<(&'static str, &LatencySummary)> {
     let latency = &result.latency;
-    let mut table = table(&["", "p50", "p90", "p99", "p99.9", "max", "count"]);
-    let mut row = |name: &str, times: Option<&LatencySummary>| {
-        if let Some(times) = times {
-            let figures = [
-                times.p50_ns,
-                times.p90_ns,
-                times.p99_ns,
-                times.p999_ns,
-                times.max_ns,
-            ];
-            let figures = figures.map(time).into_iter().chain([count(times.count)]);
-            table.add_row(cells(name, figures));
-        }
-    };
-    if result.run.load_model == LoadModel::Open {
-        row("response (from planned time)", latency.response.as_ref());
-        row("lateness", Some(&latency.lateness));
-    } else {
+    let (response, lateness) = match result.run.load_model {
+        LoadModel::Open => ("response (from planned time)", Some(&latency.lateness)),
         // Nothing is planned in a closed loop: the response is that of a send that was begun at once.
-        row("response (from its begin)", latency.response.as_ref());
-    }
-    let retried = result.retries.retried_sends > 0;
-    let queue = if retried {
+        LoadModel::Closed => ("response (from its begin)", None),
+    };
+    let queue = if result.retries.retried_sends > 0 {
         "queue (and earlier attempts)"
     } else {
         "queue"
     };
-    row(queue, Some(&latency.queue));
-    row("service (from actual send)", latency.service.as_ref());
     let failures = result.accounts.failed + result.accounts.unknown > 0;
-    row(
-        "with failures",
-        latency.response_with_failures.as_ref().filter(|_| failures),
-    );
-    writeln!(out, "{}", table.trim_fmt())
+    let with_failures = latency.response_with_failures.as_ref();
+    let kinds = [
+        (response, latency.response.as_ref()),
+        ("lateness", lateness),
+        (queue, Some(&latency.queue)),
+        ("service (from actual send)", latency.service.as_ref()),
+        ("with failures", with_failures.filter(|_| failures)),
+    ];
+    let present = |(name, times): (_, Option<_>)| Some((name, times?));
+    kinds.into_iter().filter_map(present).collect()
 }
 
-fn brokers(out: &mut (impl Write + ?Sized), result: &RunResult) -> io::Result<()> {
+/// Percentiles, maximum and count of one kind of time.
+pub(super) fn statistics(times: &LatencySummary) -> impl Iterator<Item = String> {
+    let figures = [
+        times.p50_ns,
+        times.p90_ns,
+        times.p99_ns,
+        times.p999_ns,
+        times.max_ns,
+    ];
+    figures.map(time).into_iter().chain([count(times.count)])
+}
+
+fn latency(
+    out: &mut (impl Write + ?Sized),
+    result: &RunResult,
+    width: Option<usize>,
+) -> io::Result<Vec<&'static str>> {
+    let mut table = Figures::new(vec!["", "p50", "p90", "p99", "p99.9", "max", "count"]);
+    for (name, times) in times(result) {
+        table.row(name, statistics(times));
+    }
+    let (text, left_out) = table.fit(width, &TIMES_LEAST_NEEDED);
+    writeln!(out, "{text}")?;
+    Ok(left_out)
+}
+
+fn brokers(
+    out: &mut (impl Write + ?Sized),
+    result: &RunResult,
+    width: Option<usize>,
+) -> io::Result<Vec<&'static str>> {
     let answered = result.run.mode != Mode::Oneway;
     let avoided = result
         .brokers
@@ -219,7 +297,7 @@ fn brokers(out: &mut (impl Write + ?Sized), result: &RunResult) -> io::Result<()
     if answered {
         header.extend(["service p50", "p99", "max", "response p99"]);
     }
-    let mut table = table(&header);
+    let mut table = Figures::new(header);
     for broker in &result.brokers {
         let share = broker.share.map_or_else(|| "n/a".to_owned(), percent);
         let mut figures = vec![count(broker.attempts), share];
@@ -242,9 +320,11 @@ fn brokers(out: &mut (impl Write + ?Sized), result: &RunResult) -> io::Result<()
             ];
             figures.extend(times.map(time));
         }
-        table.add_row(cells(&broker.name, figures));
+        table.row(&broker.name, figures);
     }
-    writeln!(out, "{}", table.trim_fmt())
+    let (text, left_out) = table.fit(width, &BROKERS_LEAST_NEEDED);
+    writeln!(out, "{text}")?;
+    Ok(left_out)
 }
 
 fn retries(out: &mut (impl Write + ?Sized), result: &RunResult, style: Style) -> io::Result<()> {
@@ -321,24 +401,6 @@ fn generator(out: &mut (impl Write + ?Sized), result: &RunResult, style: Style) 
     );
     parts.extend(generator.rss_bytes.map(|rss| format!("RSS {}", bytes(rss))));
     writeln!(out, "{} {}", style.heading("Generator:"), parts.join(", "))
-}
-
-fn table(header: &[&str]) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
-    let figures = header.iter().skip(1).map(|name| (*name).to_owned());
-    table.set_header(cells(header.first().copied().unwrap_or_default(), figures));
-    for column in table.column_iter_mut() {
-        column.set_padding((0, 2));
-    }
-    table
-}
-
-fn cells(name: &str, figures: impl IntoIterator<Item = String>) -> Vec<Cell> {
-    let figures = figures
-        .into_iter()
-        .map(|figure| Cell::new(figure).set_alignment(CellAlignment::Right));
-    std::iter::once(Cell::new(name)).chain(figures).collect()
 }
 
 fn time(ns: Option<u64>) -> String {

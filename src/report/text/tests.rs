@@ -5,7 +5,7 @@ use super::*;
 
 fn written(result: &RunResult, style: Style) -> String {
     let mut out = Vec::new();
-    write(&mut out, result, style).unwrap();
+    write(&mut out, result, style, None).unwrap();
     String::from_utf8(out).unwrap()
 }
 
@@ -195,4 +195,55 @@ fn colours_only_come_when_asked_for() {
         limit: None,
     }]);
     assert!(written(&result, Style::Colour).contains("\x1b[1m\x1b[31mINVALID\x1b[0m"));
+}
+
+#[test]
+fn no_line_is_wider_than_the_terminal() {
+    let mut embedded = sample::oneway();
+    embedded.verdict = sample::open().verdict;
+    let results = [
+        sample::open(),
+        sample::closed(),
+        sample::nothing(),
+        embedded,
+    ];
+    for (result, width) in results
+        .iter()
+        .flat_map(|result| (60..130).map(move |width| (result, width)))
+    {
+        for style in [Style::Plain, Style::Colour] {
+            let mut out = Vec::new();
+            write(&mut out, result, style, Some(width)).unwrap();
+            let text = String::from_utf8(out).unwrap();
+            for line in text.lines() {
+                assert!(display_width(line) <= width, "{width}: {line}\n{text}");
+            }
+            // Wrapped at spaces only: the words are those of the full report, in their order.
+            let words = |text: &str| -> Vec<String> {
+                text.split_whitespace().map(str::to_owned).collect()
+            };
+            let full = written(result, style);
+            let sentences = |text: &str| words(text.split("\n\n").next().unwrap());
+            assert_eq!(sentences(&text), sentences(&full));
+            if width >= 110 {
+                assert!(!text.contains("For want of width"), "{text}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_narrow_terminal_does_without_the_least_needed_columns() {
+    let mut out = Vec::new();
+    write(&mut out, &sample::open(), Style::Plain, Some(80)).unwrap();
+    let text = String::from_utf8(out).unwrap();
+    let lines: Vec<_> = text.lines().map(str::to_owned).collect();
+    assert_eq!(
+        words(&lines, "      "),
+        ["p50", "p90", "p99", "p99.9", "max"]
+    );
+    assert!(
+        text.contains("\nFor want of width without count, share, "),
+        "{text}"
+    );
 }
