@@ -164,6 +164,7 @@ fn result(stdout: &[u8], oneway: bool) -> RunResult {
 fn keep(name: &str, stdout: &[u8]) {
     if let Ok(folder) = std::env::var("REAL_RESULTS") {
         let version = std::env::var("REAL_VERSION").unwrap();
+        fs::create_dir_all(&folder).unwrap();
         fs::write(format!("{folder}/{version}-{name}.json"), stdout).unwrap();
     }
 }
