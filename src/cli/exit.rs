@@ -17,7 +17,7 @@ pub enum Exit {
     FailedSends,
     /// 10: a threshold was missed.
     Threshold,
-    /// 12: the generator was invalid, with `--strict`.
+    /// 12: the generator was invalid, with `--strict`, or the run aborted itself.
     InvalidGenerator,
     /// 130: interrupted, after a full report.
     Interrupted,
@@ -61,7 +61,7 @@ impl Exit {
             Self::Connect => "could not connect, no route, no permission",
             Self::FailedSends => "too many failed or unknown sends (--max-error-rate)",
             Self::Threshold => "a threshold (--fail-if) missed",
-            Self::InvalidGenerator => "generator invalid, with --strict",
+            Self::InvalidGenerator => "generator invalid, with --strict; or the run aborted itself",
             Self::Interrupted => "interrupted",
         }
     }
