@@ -135,7 +135,7 @@ fn rate(plan: &RunPlan) -> String {
         return match plan.load.mode {
             SendMode::Oneway => "max: a closed loop, as fast as the sockets take".to_owned(),
             SendMode::Sync | SendMode::Async => {
-                "max: a closed loop, its latency is service time".to_owned()
+                "max: a closed loop, its times count from the begin of each send".to_owned()
             }
         };
     };
