@@ -124,7 +124,9 @@ fn unstable(evidence: &Evidence) -> Option<Reason> {
     let Pacing::Open(_) = evidence.pacing else {
         return None;
     };
-    let growth = evidence.in_flight_growth? - filling(evidence)?.min(evidence.in_flight_growth?);
+    let growth = evidence
+        .in_flight_growth?
+        .saturating_sub(filling(evidence)?);
     let share = number(growth) / number(evidence.sent.max(1));
     let detail = format!(
         "sends in flight grew by {} over the window, {} of all sends, limit {}: the cluster falls behind this \

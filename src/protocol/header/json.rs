@@ -350,7 +350,7 @@ fn decimal(text: &[u8]) -> Option<i32> {
 }
 
 /// A header exactly as Java's brokers write an answer without a remark: compact, members sorted.
-/// Nothing depends on it; whatever looks different is read by [`scan`], six times as slowly.
+/// Nothing depends on it; whatever looks different is read by [`scan`].
 #[inline]
 fn compact(header: &[u8]) -> Option<HeaderView<'_>> {
     let (code, rest) = leading_integer(header.strip_prefix(b"{\"code\":")?)?;
