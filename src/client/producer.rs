@@ -19,6 +19,7 @@ use std::future::poll_fn;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
@@ -32,7 +33,7 @@ use crate::client::send::{AttemptResult, Ended, Next, Outgoing, SendCore, Sender
 use crate::client::slot::{Slot, SlotEnd, SlotHandler};
 use crate::client::validate;
 use crate::protocol::{SendStatus, UniqueId};
-use crate::transport::{Coalesce, IoCounters, IoCounts, Nanos, Pool};
+use crate::transport::{Coalesce, IoCounters, IoCounts, Link, LinkOptions, Nanos, Pool};
 
 /// Sends in progress at most (C1.20's kind of limit, for all sends).
 const MAX_IN_FLIGHT: usize = 65_536;
@@ -132,6 +133,34 @@ impl Producer {
     /// [`ClientError::State`] unless just made (R3). A failed start leaves the producer startable
     /// again (R250).
     pub fn start(&self) -> Result<(), ClientError> {
+        self.start_with(|| self.open_pool())
+    }
+
+    /// As [`Producer::start`], but each broker is reached over the stream that `dial` makes for its
+    /// address instead of a socket, and only once: what benches measure without a network.
+    ///
+    /// # Errors
+    /// As [`Producer::start`].
+    pub fn start_over<S>(
+        &self,
+        dial: impl Fn(&str) -> S + Send + Sync + 'static,
+    ) -> Result<(), ClientError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        self.start_with(|| {
+            let (driver, runtime) = (self.link_options().driver, Handle::current());
+            Pool::opening(1, move |address| {
+                let handler = SlotHandler::default();
+                Link::over(address, dial(address), handler, driver.clone(), &runtime)
+            })
+        })
+    }
+
+    fn start_with(
+        &self,
+        open_pool: impl FnOnce() -> Pool<Outgoing<Arc<Slot>>>,
+    ) -> Result<(), ClientError> {
         let mut state = self.lock_state();
         if *state != ServiceState::CreateJust {
             return Err(ClientError::State {
@@ -148,7 +177,7 @@ impl Producer {
                 .unregister_group(&self.inner.config.group);
             return Err(error);
         }
-        *self.lock_pool() = Some(Arc::new(self.open_pool()));
+        *self.lock_pool() = Some(Arc::new(open_pool()));
         *state = ServiceState::Running;
         Ok(())
     }
@@ -185,11 +214,20 @@ impl Producer {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn open_pool(&self) -> Pool<Outgoing<Arc<Slot>>> {
+    fn link_options(&self) -> LinkOptions {
         let transport = &self.inner.instance.config().transport;
         let counters = Arc::clone(&self.inner.counters);
-        let options = transport.broker_links(MAX_IN_FLIGHT, Coalesce::Yield, counters);
-        let per_broker = transport.connections_per_broker;
+        transport.broker_links(MAX_IN_FLIGHT, Coalesce::Yield, counters)
+    }
+
+    fn open_pool(&self) -> Pool<Outgoing<Arc<Slot>>> {
+        let per_broker = self
+            .inner
+            .instance
+            .config()
+            .transport
+            .connections_per_broker;
+        let options = self.link_options();
         Pool::new(per_broker, options, Handle::current(), SlotHandler::default)
     }
 

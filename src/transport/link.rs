@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
@@ -142,6 +143,8 @@ pub struct Link<T> {
     state: watch::Receiver<LinkState<T>>,
     /// Dropping it tells the supervisor to stop.
     _stop: watch::Sender<()>,
+    /// The sending side of `state`, where there is no supervisor to keep it.
+    _kept: Option<watch::Sender<LinkState<T>>>,
 }
 
 impl<T> fmt::Debug for Link<T> {
@@ -174,6 +177,43 @@ impl<T: Send + 'static> Link<T> {
             address,
             state,
             _stop: stop,
+            _kept: None,
+        }
+    }
+
+    /// A link over a stream that is there already, driven on the given runtime until one side ends
+    /// it, and never made again: what benches measure without a network.
+    pub fn over<S, H>(
+        address: &str,
+        stream: S,
+        handler: H,
+        options: DriverOptions,
+        runtime: &Handle,
+    ) -> Self
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        H: Handler<T> + 'static,
+    {
+        let (stop, mut stopped) = watch::channel(());
+        let (connection, mut driver) = {
+            let _entered = runtime.enter();
+            Driver::new(stream, handler, options)
+        };
+        let (kept, state) = watch::channel(LinkState::Up(connection));
+        runtime.spawn(async move {
+            let stopped = tokio::select! {
+                _ = driver.run() => false,
+                _ = stopped.changed() => true,
+            };
+            if stopped {
+                driver.close(&CloseReason::Local);
+            }
+        });
+        Self {
+            address: address.into(),
+            state,
+            _stop: stop,
+            _kept: Some(kept),
         }
     }
 

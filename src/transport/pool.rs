@@ -38,6 +38,14 @@ impl<T: Send + 'static> Pool<T> {
         handler: impl Fn() -> H + Send + Sync + 'static,
     ) -> Self {
         let open = move |address: &str| Link::open(address, handler(), options.clone(), &runtime);
+        Self::opening(per_address, open)
+    }
+
+    /// A pool whose links `open` makes, such as [`Link::over`] streams that are no sockets.
+    pub fn opening(
+        per_address: usize,
+        open: impl Fn(&str) -> Link<T> + Send + Sync + 'static,
+    ) -> Self {
         Self {
             links: Mutex::default(),
             open: Box::new(open),
