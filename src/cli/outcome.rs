@@ -219,6 +219,7 @@ impl Finished<'_> {
                 cpu_ns: u64::try_from(cpu.as_nanos()).ok().filter(|_| judged),
                 writes: io(|io| io.writes).filter(|_| judged),
                 reads: io(|io| io.reads).filter(|_| judged),
+                stamped_reads: io(|io| io.stamped_reads).filter(|_| judged),
                 memory: Memory::read(),
                 shards: count(outcome.shards.len()),
                 connections: outcome

@@ -123,6 +123,7 @@ fn client(settings: &Settings) -> ClientConfig {
         transport: TransportConfig {
             header: settings.header.value.0,
             connections_per_broker: whole(settings.connections.value),
+            receive_stamps: settings.receive_stamps.value.0,
             ..TransportConfig::default()
         },
         fault: FaultConfig {

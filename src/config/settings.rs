@@ -150,6 +150,11 @@ settings! {
     Pacing "shards" "N" shards: Option<Given<CountSetting>>;
     /// Pacing tick, 50us to 100ms; without it the rate chooses
     Pacing "tick" "TIME" tick: Option<Given<DurationSetting>>;
+    /// Time answers by the kernel's receive stamps: on or off
+    ///
+    /// Reading late then makes no time longer, so in an open loop answers are read once per tick. off:
+    /// an answer counts from when it is read.
+    Pacing "receive-stamps" "on|off" receive_stamps: Given<OnOff> = "on";
     /// Longest wait for answers after the window
     Pacing "drain" "TIME" drain: Given<DurationSetting> = "5s";
 

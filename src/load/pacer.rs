@@ -14,7 +14,7 @@ use crate::client::send::{Outgoing, SendCore, SenderOptions};
 use crate::client::{BrokerId, ClientInstance, SendConfig, Topic};
 use crate::load::audit::AuditRecord;
 use crate::load::bodies::Bodies;
-use crate::load::coalesce::{READ_INTERVAL, ReadCoalescing};
+use crate::load::coalesce::{LONGEST_READ_INTERVAL, READ_INTERVAL, ReadCoalescing};
 use crate::load::completion::{LoadHandler, SharedShard};
 use crate::load::plan::SendMode;
 use crate::load::shard::{LoadToken, Recorders, Shard, ShardCounts, ShardLimits, Window};
@@ -309,17 +309,26 @@ impl Pacer {
             self.next_second = self.next_second.plus(Duration::from_secs(1));
         }
         let wake = self.next_wake(shard, now).min(self.next_second);
-        // Oneway sends have no answers to wait for.
-        let may_wait = matches!(self.phase, Phase::Sending)
-            && self.job.mode != SendMode::Oneway
-            && self
-                .coalescing
-                .may_wait(now, shard.settled(), shard.in_flight());
-        Some(if may_wait {
-            Wake::ReadingAt(wake.min(now.plus(READ_INTERVAL)))
-        } else {
-            Wake::At(wake)
+        Some(match self.reads_within(shard, now) {
+            Some(interval) => Wake::ReadingAt(wake.min(now.plus(interval))),
+            None => Wake::At(wake),
         })
+    }
+
+    /// How long answers may wait to be read, if they may.
+    fn reads_within(&mut self, shard: &Shard, now: Nanos) -> Option<Duration> {
+        // Oneway sends have no answers to wait for.
+        if !matches!(self.phase, Phase::Sending) || self.job.mode == SendMode::Oneway {
+            return None;
+        }
+        let tick = self.job.tick;
+        let paced = !shard.is_closed_loop() && !tick.is_zero() && tick <= LONGEST_READ_INTERVAL;
+        if paced && !shard.is_blocked() && self.counters.counts().are_stamped() {
+            return Some(tick);
+        }
+        self.coalescing
+            .may_wait(now, shard.settled(), shard.in_flight())
+            .then_some(READ_INTERVAL)
     }
 
     fn sending_is_over(&self, shard: &Shard, now: Nanos) -> bool {

@@ -412,6 +412,7 @@ impl Shard {
                 match ended.result {
                     AttemptResult::Stored(status) => {
                         recorder.acked(broker, status, &times, track.attempts);
+                        recorder.read_after(now.since(ended.at));
                     }
                     _ => {
                         let (submitted, written) = (times.submitted_ns, times.written_ns);
@@ -522,6 +523,12 @@ impl Shard {
             self.blocked
         };
         self.is_sending() && refill || !self.waiting.is_empty()
+    }
+
+    /// Whether messages are due that the cap on flight holds back.
+    #[must_use]
+    pub fn is_blocked(&self) -> bool {
+        self.blocked
     }
 
     /// When the pacer has to look again: the next message, the next retry. A message held back by
