@@ -221,6 +221,12 @@ impl Finished<'_> {
                 reads: io(|io| io.reads).filter(|_| judged),
                 stamped_reads: io(|io| io.stamped_reads).filter(|_| judged),
                 memory: Memory::read(),
+                realtime: self.plan.load.realtime.then(|| {
+                    let shards = &outcome.shards;
+                    shards
+                        .iter()
+                        .all(|shard| matches!(shard.realtime, Some(Ok(()))))
+                }),
                 shards: count(outcome.shards.len()),
                 connections: outcome
                     .shards

@@ -135,6 +135,12 @@ fn run(plan: &RunPlan) -> Result<Exit, Failure> {
             plan.load.topic, plan.send.create_topic_key
         ));
     }
+    if let Some(why) = realtime_refused(&outcome) {
+        message::note(&format_args!(
+            "--rt: no real-time scheduling ({why}), so the sending threads ran as ordinary ones: give \
+             the capability SYS_NICE, or a limit of 10 or more with ulimit -r"
+        ));
+    }
     tell_remarks(&outcome);
     let finished = Finished {
         plan,
@@ -176,6 +182,18 @@ fn leave(instance: &ClientInstance) {
 }
 
 /// The brokers' own words, once per kind of refusal.
+/// Why a sending thread is no real-time thread though it should be.
+fn realtime_refused(outcome: &LoadOutcome) -> Option<&str> {
+    let asked = outcome
+        .shards
+        .iter()
+        .filter_map(|shard| shard.realtime.as_ref());
+    asked
+        .filter_map(|realtime| realtime.as_ref().err())
+        .map(String::as_str)
+        .next()
+}
+
 fn tell_remarks(outcome: &LoadOutcome) {
     let mut told = Vec::new();
     for (kind, remark) in outcome.shards.iter().flat_map(|shard| &shard.remarks) {

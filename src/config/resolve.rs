@@ -174,6 +174,7 @@ fn load(settings: &Settings) -> LoadPlan {
         deadline: optional(settings.deadline.as_ref()),
         shards: settings.shards.as_ref().map(|given| whole(given.value)),
         tick: optional(settings.tick.as_ref()),
+        realtime: settings.rt.value.0,
     }
 }
 

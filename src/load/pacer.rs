@@ -20,6 +20,7 @@ use crate::load::plan::SendMode;
 use crate::load::shard::{LoadToken, Recorders, Shard, ShardCounts, ShardLimits, Window};
 use crate::load::source::Source;
 use crate::load::stop::{StopLevel, StopSignal};
+use crate::load::thread::{make_realtime, sharpen_timers, waited_for_cpu};
 use crate::load::ticker::Ticker;
 use crate::metrics::{Label, Recorder};
 use crate::transport::IoCounts;
@@ -44,6 +45,8 @@ pub(super) struct ShardJob {
     /// Zero: wake for each message.
     pub(super) tick: Duration,
     pub(super) drain: Duration,
+    /// Ask for SCHED_FIFO.
+    pub(super) realtime: bool,
     pub(super) stop: Arc<StopSignal>,
     pub(super) intervals: Sender<ShardInterval>,
     pub(super) recycled: Receiver<Recorders>,
@@ -87,6 +90,8 @@ pub struct ShardReport {
     pub sending_ended: Nanos,
     /// When the last answer was settled or given up.
     pub drained: Nanos,
+    /// Whether the thread ran under SCHED_FIFO, or why not; `None` where nobody asked for it.
+    pub realtime: Option<Result<(), String>>,
     /// The late policy ended the run.
     pub aborted: bool,
     /// First remark of each kind of refusal.
@@ -99,10 +104,8 @@ pub(super) fn run_shard(
     ready: oneshot::Sender<Vec<(BrokerId, String)>>,
     start: oneshot::Receiver<Start>,
 ) -> io::Result<ShardReport> {
-    // 1 ns instead of the default 50 µs; without the right to it wake-ups are merely later.
-    if let Err(error) = nix::sys::prctl::set_timerslack(1) {
-        tracing::debug!(%error, "timer slack not set");
-    }
+    sharpen_timers();
+    let realtime = job.realtime.then(make_realtime);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -132,7 +135,10 @@ pub(super) fn run_shard(
         let pacer = Pacer::new(job, shared.clone(), counters, &start);
         let shard = Shard::new(core, start.source, bodies, limits, start.window, recorders);
         *shared.lock() = Some(shard);
-        let report = pacer.run(begin, pool.up()).await;
+        let report = pacer.run(begin, pool.up()).await.map(|mut report| {
+            report.realtime = realtime;
+            report
+        });
         // Breaks the ring shard → pool → connection → shard.
         drop(shared.lock().take());
         report
@@ -370,7 +376,7 @@ impl Pacer {
     fn usage(&self) -> Usage {
         Usage {
             cpu: thread_cpu_time(),
-            cpu_wait: thread_cpu_wait(),
+            cpu_wait: waited_for_cpu(),
             io: self.counters.counts(),
         }
     }
@@ -411,20 +417,13 @@ impl Pacer {
             connections,
             sending_ended,
             drained,
+            realtime: None,
             aborted: shard.is_some_and(Shard::is_aborted),
             remarks: shard
                 .map(|shard| shard.remarks().to_vec())
                 .unwrap_or_default(),
         }
     }
-}
-
-/// How long this thread has waited for a CPU while it was ready to run: the second number of its
-/// `schedstat`.
-fn thread_cpu_wait() -> Option<Duration> {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
-    let ns = text.split_ascii_whitespace().nth(1)?.parse().ok()?;
-    Some(Duration::from_nanos(ns))
 }
 
 fn nanos(duration: Duration) -> u64 {

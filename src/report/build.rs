@@ -67,6 +67,8 @@ pub struct GeneratorFacts {
     pub stamped_reads: Option<u64>,
     /// Resident memory of the process.
     pub memory: Memory,
+    /// Whether the threads that send had real-time scheduling; `None` where nobody asked for it.
+    pub realtime: Option<bool>,
     /// Threads that send.
     pub shards: u32,
     /// Connections to brokers.
@@ -203,6 +205,7 @@ fn generator(
         writes_per_message: per_message(facts.writes),
         reads_per_message: per_message(facts.reads),
         receive_times,
+        realtime: facts.realtime,
         rss_bytes: facts.memory.resident_bytes,
         peak_rss_bytes: facts.memory.peak_bytes,
         shards: facts.shards,

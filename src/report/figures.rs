@@ -201,6 +201,9 @@ pub struct GeneratorFigures {
     /// Read calls per message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reads_per_message: Option<f64>,
+    /// Whether the threads that send ran under SCHED_FIFO; absent where nobody asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub realtime: Option<bool>,
     /// Whether answers were timed by the kernel's receive stamps; absent in oneway mode.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receive_times: Option<ReceiveTimes>,

@@ -207,6 +207,7 @@ fn facts(mode: Mode, load_model: LoadModel, kind: TargetKind) -> RunFacts {
                 resident_bytes: Some(12_900_000),
                 peak_bytes: Some(13_000_000),
             },
+            realtime: None,
             shards: 1,
             connections: 2,
         },

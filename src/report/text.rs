@@ -400,6 +400,9 @@ fn generator(out: &mut (impl Write + ?Sized), result: &RunResult, style: Style) 
             Some(format!("{writes} {reads}"))
         }),
     );
+    if generator.realtime == Some(true) {
+        parts.push("real-time scheduling".to_owned());
+    }
     parts.extend(generator.receive_times.map(|times| {
         let timed = match times {
             ReceiveTimes::Kernel => "when the kernel received them",
