@@ -286,7 +286,10 @@ impl Pacer {
         let shard = guard.as_mut()?;
         // Other wake-ups see to stops, hand-overs and retries only: a tick longer than they are apart
         // is a tick all the same.
-        let on_tick = self.job.tick.is_zero() || now >= self.next_tick || shard.is_closed_loop();
+        let on_tick = self.job.tick.is_zero()
+            || now >= self.next_tick
+            || shard.is_closed_loop()
+            || shard.has_more_due();
         shard.pump_at(now, on_tick);
         if shard.is_aborted() && self.job.stop.level() == StopLevel::None {
             // The other shards end with it.
@@ -313,6 +316,9 @@ impl Pacer {
         while now >= self.next_second {
             self.hand_over(shard, self.next_second);
             self.next_second = self.next_second.plus(Duration::from_secs(1));
+        }
+        if shard.has_more_due() {
+            return Some(Wake::At(now));
         }
         let wake = self.next_wake(shard, now).min(self.next_second);
         Some(match self.reads_within(shard, now) {
