@@ -54,9 +54,13 @@ impl Receive for DuplexStream {}
 
 /// A small piece: about one answer of a real broker.
 const PIECE_BYTES: usize = 256;
-/// After so many pieces of one size the next ones are twice as large, so that a flood is read in a
-/// bounded number of calls.
-const PIECES_OF_A_SIZE: u32 = 4;
+/// A round with more than this is a flood: a call per answer would cost more than its time is worth.
+const FLOOD_BYTES: usize = 8 * 1024;
+/// A flood like the last round is read in so many pieces.
+const PIECES_OF_A_FLOOD: usize = 4;
+/// After so many pieces of one size the next ones are twice as large, so that what nobody expected is
+/// read in a bounded number of calls too.
+const PIECES_OF_A_SIZE: u32 = 32;
 /// Answers that arrive within this need not be told apart.
 const RESOLUTION_NS: u64 = 32_000;
 /// A round later than this after the one before is read in small pieces in any case.
@@ -74,6 +78,11 @@ pub struct Pieces {
     /// When everything that had arrived was last read.
     emptied: Nanos,
     size: Size,
+    /// What a small piece is in this round.
+    piece: usize,
+    /// Bytes of the round, and of the one before it.
+    bytes: usize,
+    bytes_before: usize,
     reads: u32,
     first: Nanos,
 }
@@ -91,6 +100,9 @@ impl Pieces {
     /// A round of reads begins.
     pub fn begin(&mut self) {
         self.reads = 0;
+        if self.bytes > 0 {
+            self.bytes_before = std::mem::take(&mut self.bytes);
+        }
         if !self.stamped {
             return;
         }
@@ -101,14 +113,18 @@ impl Pieces {
             (false, 0) => Size::OneSmall,
             (false, _) => Size::Everything,
         };
+        self.piece = match self.bytes_before {
+            0..=FLOOD_BYTES => PIECE_BYTES,
+            flood => flood / PIECES_OF_A_FLOOD,
+        };
     }
 
     /// Most bytes the next read of the round should take, of `room`.
     #[must_use]
     pub fn next(&self, room: usize) -> usize {
         match self.size {
-            Size::OneSmall if self.reads == 0 => room.min(PIECE_BYTES),
-            Size::AllSmall => room.min(PIECE_BYTES << (self.reads / PIECES_OF_A_SIZE).min(16)),
+            Size::OneSmall if self.reads == 0 => room.min(self.piece),
+            Size::AllSmall => room.min(self.piece << (self.reads / PIECES_OF_A_SIZE).min(16)),
             Size::OneSmall | Size::Everything => room,
         }
     }
@@ -117,6 +133,7 @@ impl Pieces {
     pub fn read(&mut self, received: &Received, whole: bool) {
         self.stamped = received.stamped;
         self.reads += 1;
+        self.bytes += received.bytes;
         if self.reads == 1 {
             self.first = received.arrived;
         }
@@ -181,12 +198,18 @@ mod tests {
     fn answers_that_come_one_by_one_are_read_so_and_a_flood_is_bounded() {
         let mut pieces = Pieces::default();
         for _ in 0..=LOOKS_EVERY {
-            round(&mut pieces, 40, 40_000, true);
+            round(&mut pieces, 20, 40_000, true);
         }
         assert_eq!(round(&mut pieces, 3, 40_000, true), [256, 256, 238]);
         let flood = round(&mut pieces, 100_000, 40_000, true);
-        assert!(flood.len() < 150, "{}", flood.len());
+        assert!(flood.len() < 600, "{}", flood.len());
         assert_eq!(flood.iter().sum::<usize>(), 25_000_000);
+        assert_eq!(
+            round(&mut pieces, 400, 40_000, true).len(),
+            1,
+            "as large as the last"
+        );
+        assert_eq!(round(&mut pieces, 400, 40_000, true).len(), 4);
         round(&mut pieces, 3, 100, true);
         assert!(!pieces.apart, "they come together again");
     }
