@@ -211,6 +211,7 @@ mod tests {
         );
         assert_eq!(round(&mut pieces, 400, 40_000, true).len(), 4);
         round(&mut pieces, 3, 100, true);
+        round(&mut pieces, 3, 100, true);
         assert!(!pieces.apart, "they come together again");
     }
 }
