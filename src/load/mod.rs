@@ -23,3 +23,4 @@ pub mod ticker;
 pub use plan::{Arrivals, Bound, LoadModel, LoadPlan, Rate, SendMode, WhenLate};
 pub use run::{ClientUse, LoadError, LoadOutcome, LoadRun, RunPhase, RunSecond, StopReason};
 pub use stop::{StopLevel, StopSignal};
+pub use thread::sharpen_timers;

@@ -11,7 +11,7 @@ use thread_priority::{
 const REALTIME_PRIORITY: u8 = 10;
 
 /// Lets timers of the calling thread fire within 1 ns instead of the default 50 µs.
-pub(super) fn sharpen_timers() {
+pub fn sharpen_timers() {
     // Without the right to it wake-ups are merely later.
     if let Err(error) = nix::sys::prctl::set_timerslack(1) {
         tracing::debug!(%error, "timer slack not set");
