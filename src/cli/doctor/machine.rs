@@ -199,15 +199,7 @@ mod tests {
 
     #[test]
     fn odd_content_is_no_fact() {
-        for text in [
-            "",
-            "max",
-            "x y z",
-            "-1 0",
-            "18446744073709551616 1 1",
-            "cpu ",
-            "\u{0}",
-        ] {
+        for text in ["", "max", "x y z", "-1 0", "1 0", "cpu ", "\u{0}"] {
             assert_eq!(quota(text), None, "{text}");
             assert_eq!(kib(text, ""), None);
             assert_eq!(steal(text), None);
