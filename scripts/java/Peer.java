@@ -166,7 +166,7 @@ public final class Peer {
 
     /** How many messages are due before this moment. */
     private long due(long at) {
-        return Math.ceilDiv(at * rate, 1_000_000_000L);
+        return (at * rate + 999_999_999L) / 1_000_000_000L;
     }
 
     private void waitUntil(long at) {
@@ -182,7 +182,7 @@ public final class Peer {
                 long number = next.getAndIncrement();
                 planned = number * 1_000_000_000L / rate;
                 if (planned > now()) {
-                    waitUntil(Math.ceilDiv(planned, TICK) * TICK);
+                    waitUntil((planned + TICK - 1) / TICK * TICK);
                 }
             }
             inFlight.acquireUninterruptibly();
