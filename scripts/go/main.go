@@ -111,6 +111,8 @@ func (p *peer) ended(result *primitive.SendResult, err error, intended, called t
 	}
 	if p.inWindow(intended) {
 		p.responses.record(now - intended)
+	}
+	if p.inWindow(called) { // also of a client so far behind that nothing due in the window is begun in it
 		p.services.record(now - called)
 	}
 }

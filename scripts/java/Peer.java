@@ -257,6 +257,8 @@ public final class Peer {
         }
         if (inWindow(intended)) {
             responses.record((now - intended) / 1000);
+        }
+        if (inWindow(called)) { // also of a client so far behind that nothing due in the window is begun in it
             services.record((now - called) / 1000);
         }
     }

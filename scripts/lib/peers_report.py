@@ -117,11 +117,11 @@ def goals_table(rounds, goals):
         values = []
         for row in rounds:
             pair = [row["slices"].get(one, {"error": ""}) for one in (client, base) if one]
-            if all("error" not in figures for figures in pair):
+            if all("error" not in figures and figures.get(figure, -1) > 0 for figures in pair):
                 values.append(pair[0][figure] / (pair[1][figure] if base else 1))
         sign = "≤" if at_most else "≥"
         if not values:
-            absent = next(one for one in (client, base) if one and not good(rounds, one))
+            absent = next(one for one in (client, base) if one and not any(s.get(figure, -1) > 0 for s in good(rounds, one)))
             lines.append(f"| {text} | {sign} {limit:.3g} | not measured: {absent} | | 0 | SHORT |")
             continue
         low, median, high = quartiles(values)
@@ -173,7 +173,8 @@ def report(options, tables, missing, windows):
         "process in the window, read from outside by its process clock. Times of a closed loop count from the call; at a rate, response "
         "counts from when a message was due. The peers have no rate of their own: a pacer in the driver wakes every millisecond, as "
         "rmq-bench does, and hands over what is due while there is room; what is due in the "
-        "last tick of the window it does not begin any more. Service: rmq-bench counts from the first byte in the "
+        "last tick of the window it does not begin any more. No response time (–): the client was so far behind that nothing due in the "
+        "window was begun in it. Service: rmq-bench counts from the first byte in the "
         "socket, the peers from the call. The raw writer stands in `benches/limits/all_brokers.rs`: prepared frames, a thread per broker.", "",
         "Differences left: unique ids, properties and optional header fields differ by a few bytes; the JVM chooses its collector by the "
         "CPUs it may use; rmq-bench avoids faulty brokers, which the others do by default not.", "",

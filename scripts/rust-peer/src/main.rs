@@ -126,6 +126,9 @@ impl Peer {
         }
         if self.in_window(turn.intended) {
             self.responses.record(now - turn.intended);
+        }
+        // Also of a client so far behind that nothing due in the window is begun in it.
+        if self.in_window(turn.called) {
             self.services.record(now - turn.called);
         }
     }
