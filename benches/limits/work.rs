@@ -1,11 +1,12 @@
 //! What every client is given, and how it is measured.
 
 use std::net::SocketAddr;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use nix::time::{ClockId, clock_gettime};
 use rmq_bench::client::{ClientConfig, ClientInstance, SendConfig};
+use rmq_bench::transport::clock::wall_millis;
 use serde_json::json;
 
 pub(crate) const TOPIC: &str = "BenchmarkTest";
@@ -125,7 +126,7 @@ impl Meter {
                 None
             }
             Some((since, cpu, before)) if elapsed >= self.slice.warmup + self.slice.length => {
-                let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+                let unix = Duration::from_millis(wall_millis());
                 Some(Used {
                     begin: (unix - (now - since)).as_secs_f64(),
                     wall: now - since,

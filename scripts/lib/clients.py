@@ -189,7 +189,7 @@ def of_peer(told, seconds):
     figures |= {name: told[name] for name in ("planned", "sent", "acked", "failed")}
     for name in TIMES:
         what, p, _ = name.split("_")
-        figures[name] = told[f"{what}{p.upper()}Us"]
+        figures[name] = told[f"{what}{p.upper()}Us"] if told["mode"] != "oneway" else -1  # nothing answers
     return figures
 
 
