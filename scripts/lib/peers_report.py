@@ -201,5 +201,5 @@ def report(options, tables, missing, windows):
         lines += ["### At a fixed rate (open loop)", "", *paced_table(rounds, [client for client in clients if client.rate]), *rounds_table(rounds)]
     lines += ["## Commands", ""]
     commands = {re.sub(r"127.0.0.1:\d+", "HOST:PORT", figures["command"]) for rounds in tables.values() for figures in rounds[0]["slices"].values()}
-    lines += [f"- `{command}`" for command in sorted(commands)]
+    lines += [f"- `{command}`" for command in sorted(commands) if command]
     return "\n".join(lines) + "\n"
