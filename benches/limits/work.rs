@@ -57,7 +57,7 @@ impl Work {
                 .iter()
                 .enumerate()
                 .filter_map(|(slot, broker)| {
-                    let queues = route.queues.iter().filter(|q| usize::from(q.slot) == slot);
+                    let queues = route.queues.iter().filter(|q| q.slot.index() == slot);
                     Some(Broker {
                         name: broker.name.clone(),
                         address: broker.address.as_ref()?.parse().unwrap(),
