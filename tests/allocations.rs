@@ -33,6 +33,7 @@ use rmq_bench::load::source::Source;
 use rmq_bench::metrics::Recorder;
 use rmq_bench::protocol::{FrameLimits, HeaderView, RemotingCommand, RequestCode, SerializeType};
 use rmq_bench::transport::driver::Driver;
+use rmq_bench::transport::receive::Receive;
 use rmq_bench::transport::{CloseReason, Coalesce, Entry, Handler, IoCounters, Nanos, Pool};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::runtime::{Handle, Runtime};
@@ -228,6 +229,8 @@ fn an_awaited_send_allocates_once() {
 
 /// Sends what it was given, then hangs up; takes nothing.
 struct HostilePeer(io::Cursor<Vec<u8>>);
+
+impl Receive for HostilePeer {}
 
 impl AsyncRead for HostilePeer {
     fn poll_read(

@@ -10,6 +10,7 @@
     reason = "a measuring program: it may panic, and its numbers are small"
 )]
 
+mod all_brokers;
 mod bare;
 mod library;
 mod raw;
@@ -31,6 +32,8 @@ enum Client {
     Raw,
     /// The same on a tick: what is due in one write per broker, answers read once per tick.
     RawPaced,
+    /// For real clusters: a thread per broker, every queue in turn, only stored messages count.
+    RawAllBrokers,
     /// The send core without anything that measures, avoids or retries.
     Core,
     /// `send().await` from tasks on one thread.
@@ -80,6 +83,10 @@ fn main() {
     };
     let tick = Duration::from_micros(args.tick_us);
     let used = match args.client {
+        Client::RawAllBrokers => {
+            println!("{}", all_brokers::run(&work));
+            return;
+        }
         Client::Raw => raw::saturate(&work),
         Client::RawPaced => raw::pace(&work, args.rate, tick),
         Client::Core => bare::run(&work),

@@ -12,11 +12,15 @@ use rmq_bench::protocol::{FrameLimits, SerializeType};
 
 use crate::work::{Counts, Meter, TOPIC, Used, Work};
 
-const BATCH_BYTES: usize = 64 * 1024;
-const READ_BYTES: usize = 256 * 1024;
+pub(crate) const BATCH_BYTES: usize = 64 * 1024;
+pub(crate) const READ_BYTES: usize = 256 * 1024;
 
-/// A whole send request.
+/// A whole send request to the first queue of the first broker.
 fn frame(work: &Work) -> Vec<u8> {
+    frame_to(work, "broker-0", 0)
+}
+
+pub(crate) fn frame_to(work: &Work, broker: &str, queue_id: u32) -> Vec<u8> {
     let header = SendHeader {
         version: SendVersion::V2,
         group: "rmq_bench_producer".into(),
@@ -25,14 +29,14 @@ fn frame(work: &Work) -> Vec<u8> {
         default_queues: 4,
         sys_flag: 0,
         flag: 0,
-        broker_name: "broker-0".into(),
+        broker_name: broker.into(),
         language: Language::RUST,
     };
     let template = SendTemplate::new(SerializeType::Binary, &header);
     let prefix = UniquePrefix::new(Ipv4Addr::LOCALHOST, 1, 2);
     let fields = SendFields {
         opaque: 1,
-        queue_id: 0,
+        queue_id,
         oneway: false,
         unique_id: &prefix.with(UniqueSequence::default().next_suffix()),
         properties: b"WAIT\x01true\x02",

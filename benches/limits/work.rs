@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use nix::time::{ClockId, clock_gettime};
 use rmq_bench::client::{ClientConfig, ClientInstance, SendConfig};
+use rmq_bench::transport::clock::wall_millis;
 use serde_json::json;
 
 pub(crate) const TOPIC: &str = "BenchmarkTest";
@@ -33,6 +34,14 @@ impl Work {
 
     /// Addresses of the masters, as the route names them.
     pub(crate) fn brokers(&self) -> Vec<SocketAddr> {
+        self.masters()
+            .into_iter()
+            .map(|broker| broker.address)
+            .collect()
+    }
+
+    /// The masters with their names and queues.
+    pub(crate) fn masters(&self) -> Vec<Broker> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -43,12 +52,29 @@ impl Work {
             instance.start().unwrap();
             let topic = instance.topic(TOPIC, &SendConfig::default()).await.unwrap();
             let route = topic.route().unwrap();
-            let addresses = route.brokers.iter().flat_map(|broker| &broker.address);
-            let addresses = addresses.map(|address| address.parse().unwrap()).collect();
+            let brokers = route
+                .brokers
+                .iter()
+                .enumerate()
+                .filter_map(|(slot, broker)| {
+                    let queues = route.queues.iter().filter(|q| q.slot.index() == slot);
+                    Some(Broker {
+                        name: broker.name.clone(),
+                        address: broker.address.as_ref()?.parse().unwrap(),
+                        queues: queues.map(|queue| queue.queue_id).collect(),
+                    })
+                });
+            let brokers = brokers.collect();
             instance.shutdown().await;
-            addresses
+            brokers
         })
     }
+}
+
+pub(crate) struct Broker {
+    pub(crate) name: String,
+    pub(crate) address: SocketAddr,
+    pub(crate) queues: Vec<u32>,
 }
 
 #[derive(Clone, Copy)]
@@ -74,6 +100,8 @@ pub(crate) struct Meter {
 
 /// What was done in the slice.
 pub(crate) struct Used {
+    /// Seconds since 1970.
+    begin: f64,
     wall: Duration,
     cpu: Duration,
     counts: Counts,
@@ -98,7 +126,9 @@ impl Meter {
                 None
             }
             Some((since, cpu, before)) if elapsed >= self.slice.warmup + self.slice.length => {
+                let unix = Duration::from_millis(wall_millis());
                 Some(Used {
+                    begin: (unix - (now - since)).as_secs_f64(),
                     wall: now - since,
                     cpu: cpu_time() - cpu,
                     counts: Counts {
@@ -117,6 +147,8 @@ impl Used {
     pub(crate) fn json(&self) -> serde_json::Value {
         let messages = self.counts.messages as f64;
         json!({
+            "begin": self.begin,
+            "wall_s": self.wall.as_secs_f64(),
             "messages": self.counts.messages,
             "per_s": messages / self.wall.as_secs_f64(),
             "cpu_us_per_message": self.cpu.as_secs_f64() * 1e6 / messages,

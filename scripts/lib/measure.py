@@ -57,6 +57,7 @@ class Sink:
         self.process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
                                         preexec_fn=lambda: os.sched_setaffinity(0, {cpu}))
         self.namesrv = self.process.stdout.readline().strip()
+        self.stored = None
 
     def cpu_seconds(self):
         fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
@@ -66,5 +67,8 @@ class Sink:
         return self
 
     def __exit__(self, *_):
+        """Ends it; from then on `stored` is what it counted."""
         self.process.terminate()
-        self.process.wait()
+        told, _ = self.process.communicate()
+        words = told.split()
+        self.stored = int(words[1]) if words[:1] == ["stored"] else None

@@ -5,12 +5,13 @@ use std::ffi::OsString;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use super::broker::BrokerArgs;
+use super::doctor::DoctorArgs;
 use super::exit::Exit;
 use super::options::ProduceArgs;
 use super::produce::RunArgs;
 use super::schema::SchemaArgs;
 use super::version::VersionArgs;
-use super::{broker, help, message, produce, schema, version};
+use super::{broker, doctor, help, message, produce, schema, version};
 
 /// Load generator and benchmark for Apache RocketMQ.
 #[derive(Debug, Parser)]
@@ -36,6 +37,9 @@ enum Command {
     /// Does the same from a profile: smoke, steady, saturate, or a file
     #[command(after_help = help::SHORT, after_long_help = help::long())]
     Run(RunArgs),
+    /// Says what this machine and a cluster can carry, before any load
+    #[command(after_long_help = help::DOCTOR)]
+    Doctor(DoctorArgs),
     /// Runs an embedded cluster as a process of its own
     Broker(BrokerArgs),
     /// Prints a JSON Schema
@@ -55,6 +59,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         None => produce::produce(&cli.produce),
         Some(Command::Produce(args)) => produce::produce(&args),
         Some(Command::Run(args)) => produce::run(args),
+        Some(Command::Doctor(args)) => doctor::run(&args),
         Some(Command::Broker(args)) => broker::run(&args),
         Some(Command::Schema(args)) => schema::run(&args),
         Some(Command::Version(args)) => version::run(&args),

@@ -31,6 +31,17 @@ Configuration:
   Durations carry units (10s, 250us). 1k is 1000, 1KiB is 1024.
   stdout carries the result; progress, notes and logs (RUST_LOG) go to stderr.";
 
+/// Under `doctor --help`.
+pub const DOCTOR: &str = "\
+Examples:
+  rmq-bench doctor
+      this machine: noise, timers, limits, and how fast the generator is here
+  rmq-bench doctor -n HOST:9876 -s 128 --format json
+      the same with small bodies, and whether this cluster answers; no message is sent to it
+
+The rate in the last sentence is, of half, a quarter, an eighth, … of what the generator got through
+against an embedded cluster on this machine, the first that it then held with the verdict VALID.";
+
 /// Under `--help`.
 #[must_use]
 pub fn long() -> String {

@@ -3,6 +3,7 @@
 //! - [`command`]: the commands, parsing and dispatch; [`options`]: the options of `produce`
 //! - [`produce`]: `produce` and `run` up to the resolved plan; [`produce_run`]: the run itself
 //! - `target`, `watch`, `outcome`, `outputs`, `signals`: the parts of a run
+//! - [`doctor`]: what machine and cluster can carry
 //! - [`dry_run`], [`broker`], [`schema`], [`version`]: the smaller commands
 //! - [`live`]: the live view; [`log`], [`message`]: everything else on stderr; [`stdout`]: results
 //! - [`exit`]: exit codes; [`help`]: examples and the tables under the help
@@ -12,6 +13,7 @@
 
 pub mod broker;
 pub mod command;
+pub mod doctor;
 pub mod dry_run;
 pub mod exit;
 pub mod figure;

@@ -219,7 +219,14 @@ impl Finished<'_> {
                 cpu_ns: u64::try_from(cpu.as_nanos()).ok().filter(|_| judged),
                 writes: io(|io| io.writes).filter(|_| judged),
                 reads: io(|io| io.reads).filter(|_| judged),
+                stamped_reads: io(|io| io.stamped_reads).filter(|_| judged),
                 memory: Memory::read(),
+                realtime: self.plan.load.realtime.then(|| {
+                    let shards = &outcome.shards;
+                    shards
+                        .iter()
+                        .all(|shard| matches!(shard.realtime, Some(Ok(()))))
+                }),
                 shards: count(outcome.shards.len()),
                 connections: outcome
                     .shards

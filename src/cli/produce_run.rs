@@ -10,8 +10,8 @@ use super::watch::Watch;
 use super::{message, outputs, samples, signals};
 use crate::broker::StartError;
 use crate::client::{ClientError, ClientInstance};
-use crate::config::RunPlan;
 use crate::config::threshold::Threshold;
+use crate::config::{RunPlan, Target};
 use crate::load::{LoadError, LoadOutcome, LoadRun, StopSignal};
 use crate::metrics::{LatencySummary, Summary, units};
 use crate::report::figures::ThresholdOutcome;
@@ -19,10 +19,22 @@ use crate::report::{Host, RunResult, build_result};
 use crate::verdict::Status;
 
 /// A run that gave no result.
-struct Failure {
-    exit: Exit,
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) exit: Exit,
     error: String,
     hint: Option<&'static str>,
+}
+
+impl Failure {
+    /// Says what went wrong and what to do about it.
+    pub(super) fn tell(&self) -> Exit {
+        message::error(&self.error);
+        if let Some(hint) = self.hint {
+            message::hint(&hint);
+        }
+        self.exit
+    }
 }
 
 impl Failure {
@@ -86,17 +98,56 @@ impl From<LoadError> for Failure {
 #[must_use]
 #[allow(clippy::needless_pass_by_value, reason = "a run owns its plan")]
 pub fn execute(plan: RunPlan) -> Exit {
-    run(&plan).unwrap_or_else(|failure| {
-        message::error(&failure.error);
-        if let Some(hint) = failure.hint {
-            message::hint(&hint);
-        }
-        failure.exit
-    })
+    run(&plan).unwrap_or_else(|failure| failure.tell())
 }
 
 fn run(plan: &RunPlan) -> Result<Exit, Failure> {
     outputs::check(&plan.report).map_err(Failure::own)?;
+    let stop = Arc::new(StopSignal::default());
+    signals::listen(Arc::clone(&stop));
+    if let Target::Embedded(settings) = &plan.target {
+        message::note(&format_args!(
+            "no --namesrv given: testing an embedded cluster of {} broker(s) in this process, not \
+             Apache RocketMQ",
+            settings.brokers
+        ));
+    }
+    let Measured {
+        result,
+        summary,
+        lines_written,
+    } = measure(plan, stop)?;
+    let written = outputs::write(&plan.report, &result);
+    if let Err(open) = summary.check_sums() {
+        return Err(Failure::own(format_args!(
+            "the accounts do not close, please report it: {open:?}"
+        )));
+    }
+    Ok(exit_code(
+        plan,
+        &result,
+        &summary,
+        if lines_written {
+            written
+        } else {
+            Exit::OwnError
+        },
+    ))
+}
+
+/// What a run found out.
+pub(super) struct Measured {
+    pub(super) result: RunResult,
+    summary: Summary,
+    /// The lines of `--intervals` and `--audit` could be written.
+    lines_written: bool,
+}
+
+/// Target, client, load and judgement of a plan.
+///
+/// # Errors
+/// [`Failure`] when there is no result.
+pub(super) fn measure(plan: &RunPlan, stop: Arc<StopSignal>) -> Result<Measured, Failure> {
     let host = Host::read();
     let target = RunningTarget::start(&plan.target)?;
     let mut client = plan.client.clone();
@@ -105,8 +156,6 @@ fn run(plan: &RunPlan) -> Result<Exit, Failure> {
     instance.start()?;
     instance.register_group(&plan.send.group)?;
     let mut watch = Watch::new(plan, Arc::clone(&instance)).map_err(Failure::own)?;
-    let stop = Arc::new(StopSignal::default());
-    signals::listen(Arc::clone(&stop));
     let load = LoadRun {
         plan: plan.load.clone(),
         instance: Arc::clone(&instance),
@@ -135,6 +184,12 @@ fn run(plan: &RunPlan) -> Result<Exit, Failure> {
             plan.load.topic, plan.send.create_topic_key
         ));
     }
+    if let Some(why) = realtime_refused(&outcome) {
+        message::note(&format_args!(
+            "--rt: no real-time scheduling ({why}), so the sending threads ran as ordinary ones: give \
+             the capability SYS_NICE, or a limit of 10 or more with ulimit -r"
+        ));
+    }
     tell_remarks(&outcome);
     let finished = Finished {
         plan,
@@ -146,22 +201,11 @@ fn run(plan: &RunPlan) -> Result<Exit, Failure> {
         in_flight_growth,
     };
     let (result, summary) = report(&finished);
-    let written = outputs::write(&plan.report, &result);
-    if let Err(open) = summary.check_sums() {
-        return Err(Failure::own(format_args!(
-            "the accounts do not close, please report it: {open:?}"
-        )));
-    }
-    Ok(exit_code(
-        plan,
-        &result,
-        &summary,
-        if lines_written {
-            written
-        } else {
-            Exit::OwnError
-        },
-    ))
+    Ok(Measured {
+        result,
+        summary,
+        lines_written,
+    })
 }
 
 /// Unregisters the client; a cluster that does not answer costs a second.
@@ -176,6 +220,18 @@ fn leave(instance: &ClientInstance) {
 }
 
 /// The brokers' own words, once per kind of refusal.
+/// Why a sending thread is no real-time thread though it should be.
+fn realtime_refused(outcome: &LoadOutcome) -> Option<&str> {
+    let asked = outcome
+        .shards
+        .iter()
+        .filter_map(|shard| shard.realtime.as_ref());
+    asked
+        .filter_map(|realtime| realtime.as_ref().err())
+        .map(String::as_str)
+        .next()
+}
+
 fn tell_remarks(outcome: &LoadOutcome) {
     let mut told = Vec::new();
     for (kind, remark) in outcome.shards.iter().flat_map(|shard| &shard.remarks) {

@@ -2,10 +2,11 @@
 
 use clap::{Args, ValueEnum};
 
+use super::doctor::Diagnosis;
 use super::exit::Exit;
 use super::stdout;
 use crate::config::schema;
-use crate::report::schema::schema as report_schema;
+use crate::report::schema::{schema as report_schema, schema_of};
 
 /// Arguments of `schema`.
 #[derive(Debug, Clone, Copy, Args)]
@@ -20,6 +21,8 @@ pub struct SchemaArgs {
 enum SchemaOf {
     /// A result (`--format json`)
     Result,
+    /// A diagnosis (`doctor --format json`)
+    Doctor,
     /// A profile, after TOML has been read
     Profile,
 }
@@ -28,6 +31,7 @@ enum SchemaOf {
 pub(crate) fn run(args: &SchemaArgs) -> Exit {
     let schema = match args.of {
         SchemaOf::Result => report_schema(),
+        SchemaOf::Doctor => schema_of::<Diagnosis>(),
         SchemaOf::Profile => schema::profile(),
     };
     stdout::write(&format!("{schema:#}\n"))

@@ -2,7 +2,6 @@
 
 use std::net::IpAddr;
 
-use super::message;
 use crate::broker::{Behaviour, ClusterSpec, EmbeddedCluster, Stall, StartError};
 use crate::config::{EmbeddedSettings, Target};
 
@@ -22,11 +21,6 @@ impl RunningTarget {
             }),
             Target::Embedded(settings) => {
                 let cluster = EmbeddedCluster::start(spec(settings))?;
-                let brokers = settings.brokers;
-                message::note(&format_args!(
-                    "no --namesrv given: testing an embedded cluster of {brokers} broker(s) in this \
-                     process, not Apache RocketMQ"
-                ));
                 let namesrv = vec![cluster.namesrv_address()];
                 Ok(Self {
                     namesrv,

@@ -58,6 +58,9 @@ pub struct TransportConfig {
     pub send_buffer: Option<usize>,
     /// SO_RCVBUF in bytes; `None` leaves it to the system (C3.4).
     pub receive_buffer: Option<usize>,
+    /// Time answers by the kernel's receive stamps where it gives them. Costs a few calls more when
+    /// answers come one by one.
+    pub receive_stamps: bool,
     /// Bodies of at least this many bytes are not copied but handed to `writev` (zero-copy pays
     /// from 4 KiB on).
     pub zero_copy_bytes: usize,
@@ -76,6 +79,7 @@ impl Default for TransportConfig {
             connections_per_broker: 1,
             send_buffer: None,
             receive_buffer: None,
+            receive_stamps: false,
             zero_copy_bytes: 4096,
             max_out_bytes: 64 * 1024 * 1024,
             silence_timeout: Duration::from_secs(10),
@@ -97,6 +101,7 @@ impl TransportConfig {
             socket: SocketOptions {
                 send_buffer: self.send_buffer,
                 receive_buffer: self.receive_buffer,
+                receive_stamps: self.receive_stamps,
             },
             driver: DriverOptions {
                 limits: ConnectionLimits {

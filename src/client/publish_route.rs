@@ -1,5 +1,7 @@
 //! From a topic's route to the queues that may be written (R112–R114).
 
+use std::num::NonZeroU16;
+
 use crate::client::broker_table::{BrokerId, BrokerTable};
 use crate::client::config::QueueOrder;
 use crate::protocol::route::TopicRoute;
@@ -10,9 +12,29 @@ pub struct QueueRef {
     /// Its broker.
     pub broker: BrokerId,
     /// Position of the broker in [`PublishRoute::brokers`].
-    pub slot: u16,
+    pub slot: RouteSlot,
     /// Its number at the broker.
     pub queue_id: u32,
+}
+
+/// A position in [`PublishRoute::brokers`]; counted from one inside, so that a send carries `None` for
+/// nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct RouteSlot(NonZeroU16);
+
+impl RouteSlot {
+    /// `None` beyond 65,534.
+    #[must_use]
+    pub fn new(index: usize) -> Option<Self> {
+        NonZeroU16::new(u16::try_from(index.checked_add(1)?).ok()?).map(Self)
+    }
+
+    /// The position, from 0.
+    #[inline]
+    #[must_use]
+    pub fn index(self) -> usize {
+        usize::from(self.0.get()) - 1
+    }
 }
 
 /// A broker of a publish route.
@@ -172,7 +194,7 @@ fn queue(brokers: &[RouteBroker], slot: usize, queue_id: u32) -> Option<QueueRef
     let broker = brokers.get(slot)?.id;
     Some(QueueRef {
         broker,
-        slot: u16::try_from(slot).ok()?,
+        slot: RouteSlot::new(slot)?,
         queue_id,
     })
 }
@@ -233,7 +255,7 @@ mod tests {
     }
 
     fn names(route: &PublishRoute) -> Vec<(String, u32)> {
-        let name = |queue: &QueueRef| route.brokers[usize::from(queue.slot)].name.clone();
+        let name = |queue: &QueueRef| route.brokers[queue.slot.index()].name.clone();
         route
             .queues
             .iter()

@@ -29,7 +29,7 @@ impl Standings {
 
     fn of(&self, queue: QueueRef) -> Standing {
         self.brokers
-            .get(usize::from(queue.slot))
+            .get(queue.slot.index())
             .copied()
             .unwrap_or_default()
     }
@@ -134,7 +134,7 @@ impl QueueChoice {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::publish_route::RouteBroker;
+    use crate::client::publish_route::{RouteBroker, RouteSlot};
 
     fn route(queues: &[(u16, u32)]) -> PublishRoute {
         let most = queues.iter().map(|(broker, _)| *broker).max().unwrap_or(0);
@@ -150,7 +150,7 @@ mod tests {
                 .iter()
                 .map(|(broker, queue_id)| QueueRef {
                     broker: BrokerId(*broker),
-                    slot: *broker,
+                    slot: RouteSlot::new(usize::from(*broker)).unwrap(),
                     queue_id: *queue_id,
                 })
                 .collect(),

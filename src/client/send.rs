@@ -440,7 +440,7 @@ impl<C: Carrier> SendCore<C> {
         let Some(queue) = picked else {
             return Err(send);
         };
-        let Some(lane) = self.lanes.get_mut(usize::from(queue.slot)) else {
+        let Some(lane) = self.lanes.get_mut(queue.slot.index()) else {
             return Err(send);
         };
         send.track.queue = Some(queue);

@@ -21,7 +21,13 @@ pub(crate) fn left_out(settings: &Settings) -> Vec<LeftOut> {
         SendMode::Async => leave_out("async is limited by in-flight", &["callers"]),
         SendMode::Oneway => leave_out(
             "oneway asks for no answer",
-            &["callers", "attempt-timeout", "retries", "deadline"],
+            &[
+                "callers",
+                "attempt-timeout",
+                "retries",
+                "deadline",
+                "receive-stamps",
+            ],
         ),
     }
     if settings.rate.value == RateSetting::Max {

@@ -123,6 +123,7 @@ fn client(settings: &Settings) -> ClientConfig {
         transport: TransportConfig {
             header: settings.header.value.0,
             connections_per_broker: whole(settings.connections.value),
+            receive_stamps: settings.receive_stamps.value.0,
             ..TransportConfig::default()
         },
         fault: FaultConfig {
@@ -173,6 +174,7 @@ fn load(settings: &Settings) -> LoadPlan {
         deadline: optional(settings.deadline.as_ref()),
         shards: settings.shards.as_ref().map(|given| whole(given.value)),
         tick: optional(settings.tick.as_ref()),
+        realtime: settings.rt.value.0,
     }
 }
 

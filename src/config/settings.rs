@@ -150,6 +150,17 @@ settings! {
     Pacing "shards" "N" shards: Option<Given<CountSetting>>;
     /// Pacing tick, 50us to 100ms; without it the rate chooses
     Pacing "tick" "TIME" tick: Option<Given<DurationSetting>>;
+    /// Real-time scheduling (SCHED_FIFO) of the sending threads, where the system allows it
+    ///
+    /// They then wait for no ordinary thread; an embedded cluster waits for them. Needs the capability
+    /// SYS_NICE or a limit on real-time priority (ulimit -r) of 10 or more; without either the run says
+    /// so and goes on.
+    Pacing "rt" "" rt: Given<Switch> = "false";
+    /// Time answers by the kernel's receive stamps: on or off
+    ///
+    /// Reading late then makes no time longer, so in an open loop answers are read once per tick. off:
+    /// an answer counts from when it is read.
+    Pacing "receive-stamps" "on|off" receive_stamps: Given<OnOff> = "on";
     /// Longest wait for answers after the window
     Pacing "drain" "TIME" drain: Given<DurationSetting> = "5s";
 

@@ -5,6 +5,9 @@
 //! come. An answer then waits half an interval on average, which counts as service time; so it is
 //! done only while that is a small part of the service time: by Little's law the share is half of
 //! the answers of one interval over the messages in flight.
+//!
+//! Where the kernel dates what arrives, waiting costs no truth but a closed loop still waits for its
+//! answers, so for it the rule stays.
 
 use std::time::Duration;
 
@@ -12,6 +15,9 @@ use crate::transport::Nanos;
 
 /// Answers are read this often while they are coalesced.
 pub const READ_INTERVAL: Duration = Duration::from_micros(250);
+/// Where the kernel dates them, the answers of an open loop are read once per tick, if ticks are no
+/// longer than this: nothing waits for them, and no time is longer for their waiting.
+pub const LONGEST_READ_INTERVAL: Duration = Duration::from_millis(1);
 /// Answers of an interval times this must not exceed the messages in flight: an answer then waits
 /// 1/32 of the service time on average.
 const IN_FLIGHT_SHARE: u64 = 16;

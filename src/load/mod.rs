@@ -2,7 +2,7 @@
 //!
 //! - [`plan`], [`pacing`]: what to do; [`schedule`], [`source`]: when each message is due
 //! - [`shard`]: due messages out, answers in (hot path); [`completion`]: how answers reach it; [`pacer`]: its thread; [`ticker`]: its timer;
-//!   [`coalesce`]: when answers are read together
+//!   [`coalesce`]: when answers are read together; `thread`: how the kernel runs it
 //! - [`run`]: common start, collector, outcome; [`stop`]: ending early; [`audit`], [`bodies`]
 
 pub mod audit;
@@ -17,8 +17,10 @@ pub mod schedule;
 pub mod shard;
 pub mod source;
 pub mod stop;
+mod thread;
 pub mod ticker;
 
 pub use plan::{Arrivals, Bound, LoadModel, LoadPlan, Rate, SendMode, WhenLate};
 pub use run::{ClientUse, LoadError, LoadOutcome, LoadRun, RunPhase, RunSecond, StopReason};
 pub use stop::{StopLevel, StopSignal};
+pub use thread::sharpen_timers;

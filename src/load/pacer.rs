@@ -14,12 +14,13 @@ use crate::client::send::{Outgoing, SendCore, SenderOptions};
 use crate::client::{BrokerId, ClientInstance, SendConfig, Topic};
 use crate::load::audit::AuditRecord;
 use crate::load::bodies::Bodies;
-use crate::load::coalesce::{READ_INTERVAL, ReadCoalescing};
+use crate::load::coalesce::{LONGEST_READ_INTERVAL, READ_INTERVAL, ReadCoalescing};
 use crate::load::completion::{LoadHandler, SharedShard};
 use crate::load::plan::SendMode;
 use crate::load::shard::{LoadToken, Recorders, Shard, ShardCounts, ShardLimits, Window};
 use crate::load::source::Source;
 use crate::load::stop::{StopLevel, StopSignal};
+use crate::load::thread::{make_realtime, sharpen_timers, waited_for_cpu};
 use crate::load::ticker::Ticker;
 use crate::metrics::{Label, Recorder};
 use crate::transport::IoCounts;
@@ -44,6 +45,8 @@ pub(super) struct ShardJob {
     /// Zero: wake for each message.
     pub(super) tick: Duration,
     pub(super) drain: Duration,
+    /// Ask for SCHED_FIFO.
+    pub(super) realtime: bool,
     pub(super) stop: Arc<StopSignal>,
     pub(super) intervals: Sender<ShardInterval>,
     pub(super) recycled: Receiver<Recorders>,
@@ -87,6 +90,8 @@ pub struct ShardReport {
     pub sending_ended: Nanos,
     /// When the last answer was settled or given up.
     pub drained: Nanos,
+    /// Whether the thread ran under SCHED_FIFO, or why not; `None` where nobody asked for it.
+    pub realtime: Option<Result<(), String>>,
     /// The late policy ended the run.
     pub aborted: bool,
     /// First remark of each kind of refusal.
@@ -99,10 +104,8 @@ pub(super) fn run_shard(
     ready: oneshot::Sender<Vec<(BrokerId, String)>>,
     start: oneshot::Receiver<Start>,
 ) -> io::Result<ShardReport> {
-    // 1 ns instead of the default 50 µs; without the right to it wake-ups are merely later.
-    if let Err(error) = nix::sys::prctl::set_timerslack(1) {
-        tracing::debug!(%error, "timer slack not set");
-    }
+    sharpen_timers();
+    let realtime = job.realtime.then(make_realtime);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -132,7 +135,10 @@ pub(super) fn run_shard(
         let pacer = Pacer::new(job, shared.clone(), counters, &start);
         let shard = Shard::new(core, start.source, bodies, limits, start.window, recorders);
         *shared.lock() = Some(shard);
-        let report = pacer.run(begin, pool.up()).await;
+        let report = pacer.run(begin, pool.up()).await.map(|mut report| {
+            report.realtime = realtime;
+            report
+        });
         // Breaks the ring shard → pool → connection → shard.
         drop(shared.lock().take());
         report
@@ -280,7 +286,10 @@ impl Pacer {
         let shard = guard.as_mut()?;
         // Other wake-ups see to stops, hand-overs and retries only: a tick longer than they are apart
         // is a tick all the same.
-        let on_tick = self.job.tick.is_zero() || now >= self.next_tick || shard.is_closed_loop();
+        let on_tick = self.job.tick.is_zero()
+            || now >= self.next_tick
+            || shard.is_closed_loop()
+            || shard.has_more_due();
         shard.pump_at(now, on_tick);
         if shard.is_aborted() && self.job.stop.level() == StopLevel::None {
             // The other shards end with it.
@@ -308,18 +317,30 @@ impl Pacer {
             self.hand_over(shard, self.next_second);
             self.next_second = self.next_second.plus(Duration::from_secs(1));
         }
+        if shard.has_more_due() {
+            return Some(Wake::At(now));
+        }
         let wake = self.next_wake(shard, now).min(self.next_second);
-        // Oneway sends have no answers to wait for.
-        let may_wait = matches!(self.phase, Phase::Sending)
-            && self.job.mode != SendMode::Oneway
-            && self
-                .coalescing
-                .may_wait(now, shard.settled(), shard.in_flight());
-        Some(if may_wait {
-            Wake::ReadingAt(wake.min(now.plus(READ_INTERVAL)))
-        } else {
-            Wake::At(wake)
+        Some(match self.reads_within(shard, now) {
+            Some(interval) => Wake::ReadingAt(wake.min(now.plus(interval))),
+            None => Wake::At(wake),
         })
+    }
+
+    /// How long answers may wait to be read, if they may.
+    fn reads_within(&mut self, shard: &Shard, now: Nanos) -> Option<Duration> {
+        // Oneway sends have no answers to wait for.
+        if !matches!(self.phase, Phase::Sending) || self.job.mode == SendMode::Oneway {
+            return None;
+        }
+        let tick = self.job.tick;
+        let paced = !shard.is_closed_loop() && !tick.is_zero() && tick <= LONGEST_READ_INTERVAL;
+        if paced && !shard.is_blocked() && self.counters.counts().are_stamped() {
+            return Some(tick);
+        }
+        self.coalescing
+            .may_wait(now, shard.settled(), shard.in_flight())
+            .then_some(READ_INTERVAL)
     }
 
     fn sending_is_over(&self, shard: &Shard, now: Nanos) -> bool {
@@ -361,7 +382,7 @@ impl Pacer {
     fn usage(&self) -> Usage {
         Usage {
             cpu: thread_cpu_time(),
-            cpu_wait: thread_cpu_wait(),
+            cpu_wait: waited_for_cpu(),
             io: self.counters.counts(),
         }
     }
@@ -402,20 +423,13 @@ impl Pacer {
             connections,
             sending_ended,
             drained,
+            realtime: None,
             aborted: shard.is_some_and(Shard::is_aborted),
             remarks: shard
                 .map(|shard| shard.remarks().to_vec())
                 .unwrap_or_default(),
         }
     }
-}
-
-/// How long this thread has waited for a CPU while it was ready to run: the second number of its
-/// `schedstat`.
-fn thread_cpu_wait() -> Option<Duration> {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
-    let ns = text.split_ascii_whitespace().nth(1)?.parse().ok()?;
-    Some(Duration::from_nanos(ns))
 }
 
 fn nanos(duration: Duration) -> u64 {

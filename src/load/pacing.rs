@@ -132,6 +132,7 @@ mod tests {
             deadline: None,
             shards: None,
             tick: None,
+            realtime: false,
         }
     }
 

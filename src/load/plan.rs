@@ -119,4 +119,6 @@ pub struct LoadPlan {
     pub shards: Option<usize>,
     /// Pacing tick; `None` lets the rate choose.
     pub tick: Option<Duration>,
+    /// Ask for real-time scheduling of the shards' threads.
+    pub realtime: bool,
 }

@@ -303,6 +303,7 @@ impl LoadRun {
                 },
                 tick: pacing.tick,
                 drain: self.plan.drain,
+                realtime: self.plan.realtime,
                 stop: Arc::clone(&self.stop),
                 intervals: intervals.clone(),
                 recycled: recycled.clone(),

@@ -27,6 +27,8 @@ const REFILL_SHARE: usize = 16;
 /// that goes through all of them again and again does nothing else.
 const HELD_WAIT: Duration = Duration::from_millis(1);
 const HELD_AT_A_TIME: usize = 1024;
+/// Most messages begun before the connections get their turn to write: buffers need not hold more.
+const BEGUN_AT_A_TIME: usize = 16 * 1024;
 
 /// What the load face knows of a send.
 #[derive(Debug)]
@@ -162,6 +164,8 @@ pub struct Shard {
     audit: Vec<AuditRecord>,
     remarks: Vec<(Label, String)>,
     sending: Sending,
+    /// Messages may be due that had no turn yet.
+    more_due: bool,
     /// Messages due that the cap holds back.
     blocked: bool,
     /// Since when.
@@ -206,6 +210,7 @@ impl Shard {
             audit: Vec::new(),
             remarks: Vec::new(),
             sending: Sending::On,
+            more_due: false,
             blocked: false,
             blocked_since: None,
             settled: 0,
@@ -289,7 +294,8 @@ impl Shard {
     #[inline]
     fn stage_due(&mut self, now: Nanos) {
         self.blocked = false;
-        loop {
+        self.more_due = false;
+        for _ in 0..BEGUN_AT_A_TIME {
             let Due { intended } = match self.source.due(now, self.window) {
                 Some(due) => due,
                 None => return,
@@ -326,6 +332,7 @@ impl Shard {
             self.source.advance(self.window);
             self.begin(intended, now);
         }
+        self.more_due = true;
     }
 
     #[inline]
@@ -412,6 +419,7 @@ impl Shard {
                 match ended.result {
                     AttemptResult::Stored(status) => {
                         recorder.acked(broker, status, &times, track.attempts);
+                        recorder.read_after(now.since(ended.at));
                     }
                     _ => {
                         let (submitted, written) = (times.submitted_ns, times.written_ns);
@@ -522,6 +530,18 @@ impl Shard {
             self.blocked
         };
         self.is_sending() && refill || !self.waiting.is_empty()
+    }
+
+    /// Whether the pacer should come back at once, once the connections have written.
+    #[must_use]
+    pub fn has_more_due(&self) -> bool {
+        self.more_due && self.is_sending()
+    }
+
+    /// Whether messages are due that the cap on flight holds back.
+    #[must_use]
+    pub fn is_blocked(&self) -> bool {
+        self.blocked
     }
 
     /// When the pacer has to look again: the next message, the next retry. A message held back by

@@ -11,6 +11,8 @@
 //! must add up: the mean response is the sum of the mean lateness, queue and service times exactly,
 //! not to within half a cell.
 
+use std::borrow::Cow;
+
 pub use hdrhistogram::Counter;
 use hdrhistogram::Histogram;
 
@@ -58,6 +60,9 @@ pub struct LatencyHistogram<C: Counter = u32> {
     min_ns: u64,
     max_ns: u64,
     clamped: u64,
+    /// The value recorded last, and how often it has come again; its cell lacks these.
+    last_ns: Option<u64>,
+    repeats: C,
 }
 
 impl<C: Counter> LatencyHistogram<C> {
@@ -78,6 +83,8 @@ impl<C: Counter> LatencyHistogram<C> {
             min_ns: u64::MAX,
             max_ns: 0,
             clamped: 0,
+            last_ns: None,
+            repeats: C::zero(),
         }
     }
 
@@ -92,11 +99,35 @@ impl<C: Counter> LatencyHistogram<C> {
     /// Counts one value in nanoseconds; values beyond [`HIGHEST_NS`] saturate and count as clamped.
     #[inline]
     pub fn record(&mut self, ns: u64) {
-        self.cells.saturating_record(ns.min(HIGHEST_NS));
-        self.sum_ns += u128::from(ns);
+        if self.last_ns == Some(ns) {
+            self.repeats = self.repeats.saturating_add(C::one());
+            return;
+        }
+        self.end_run();
+        self.last_ns = Some(ns);
+        self.count_n(ns, C::one());
         self.min_ns = self.min_ns.min(ns);
         self.max_ns = self.max_ns.max(ns);
-        self.clamped += u64::from(ns > HIGHEST_NS);
+    }
+
+    /// Puts the repeats where they belong.
+    #[inline]
+    fn end_run(&mut self) {
+        if let Some(ns) = self.last_ns
+            && !self.repeats.is_zero()
+        {
+            let repeats = std::mem::replace(&mut self.repeats, C::zero());
+            self.count_n(ns, repeats);
+        }
+    }
+
+    #[inline]
+    fn count_n(&mut self, ns: u64, n: C) {
+        self.cells.saturating_record_n(ns.min(HIGHEST_NS), n);
+        self.sum_ns += u128::from(ns) * u128::from(n.as_u64());
+        if ns > HIGHEST_NS {
+            self.clamped += n.as_u64();
+        }
     }
 
     /// Adds the values of another histogram; nothing is lost, as all have the same cells and a count
@@ -108,6 +139,9 @@ impl<C: Counter> LatencyHistogram<C> {
         for cell in other.cells.iter_recorded() {
             self.cells
                 .saturating_record_n(cell.value_iterated_to(), cell.count_at_value().into());
+        }
+        if let Some(ns) = other.last_ns {
+            self.count_n(ns, other.repeats.into());
         }
         self.sum_ns += other.sum_ns;
         self.min_ns = self.min_ns.min(other.min_ns);
@@ -122,12 +156,14 @@ impl<C: Counter> LatencyHistogram<C> {
         }
         self.cells.reset();
         self.set_exact(0, u64::MAX, 0, 0);
+        self.last_ns = None;
+        self.repeats = C::zero();
     }
 
     /// Values counted.
     #[must_use]
     pub fn count(&self) -> u64 {
-        self.cells.len()
+        self.cells.len() + self.repeats.as_u64()
     }
 
     /// Whether nothing was counted.
@@ -139,14 +175,14 @@ impl<C: Counter> LatencyHistogram<C> {
     /// Exact sum of the values in nanoseconds.
     #[must_use]
     pub fn sum_ns(&self) -> u128 {
-        self.sum_ns
+        self.settled().sum_ns
     }
 
     /// Exact mean in nanoseconds, rounded to the nearest; `None` when empty.
     #[must_use]
     pub fn mean_ns(&self) -> Option<u64> {
         let count = u128::from(self.count());
-        let mean = (self.sum_ns + count / 2).checked_div(count)?;
+        let mean = (self.sum_ns() + count / 2).checked_div(count)?;
         u64::try_from(mean).ok()
     }
 
@@ -165,7 +201,7 @@ impl<C: Counter> LatencyHistogram<C> {
     /// Values above [`HIGHEST_NS`].
     #[must_use]
     pub fn clamped(&self) -> u64 {
-        self.clamped
+        self.settled().clamped
     }
 
     /// One percentile in nanoseconds; see [`Self::percentiles`].
@@ -192,7 +228,7 @@ impl<C: Counter> LatencyHistogram<C> {
             return values;
         };
         let mut seen = 0;
-        for (highest, count) in self.recorded() {
+        for (highest, count) in recorded(&self.settled().cells) {
             seen += count;
             while seen >= rank {
                 *value = Some(highest.clamp(self.min_ns, self.max_ns));
@@ -216,25 +252,39 @@ impl<C: Counter> LatencyHistogram<C> {
         (count >= rank && count - rank >= needed).then_some(rank)
     }
 
-    /// Cells with a count: their highest value and the count.
-    fn recorded(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
-        let cells = self.cells.iter_recorded();
-        cells.map(|cell| (cell.value_iterated_to(), cell.count_at_value().as_u64()))
+    /// The same with no run open; a copy only where one is, so never of totals.
+    fn settled(&self) -> Cow<'_, Self> {
+        if self.repeats.is_zero() {
+            return Cow::Borrowed(self);
+        }
+        let mut copy = self.clone();
+        copy.end_run();
+        Cow::Owned(copy)
     }
 
     /// The cells, for export.
-    pub(super) fn cells(&self) -> &Histogram<C> {
-        &self.cells
+    pub(super) fn cells(&self) -> Cow<'_, Histogram<C>> {
+        match self.settled() {
+            Cow::Borrowed(this) => Cow::Borrowed(&this.cells),
+            Cow::Owned(copy) => Cow::Owned(copy.cells),
+        }
     }
+}
+
+/// Cells with a count: their highest value and the count.
+fn recorded<C: Counter>(cells: &Histogram<C>) -> impl Iterator<Item = (u64, u64)> + '_ {
+    let cells = cells.iter_recorded();
+    cells.map(|cell| (cell.value_iterated_to(), cell.count_at_value().as_u64()))
 }
 
 /// Equal when the same cells hold the same counts and the exact numbers agree, whatever the type of
 /// the counts.
 impl<C: Counter, D: Counter> PartialEq<LatencyHistogram<D>> for LatencyHistogram<C> {
     fn eq(&self, other: &LatencyHistogram<D>) -> bool {
-        let exact = (self.sum_ns, self.min_ns, self.max_ns, self.clamped);
+        let (this, other) = (self.settled(), other.settled());
+        let exact = (this.sum_ns, this.min_ns, this.max_ns, this.clamped);
         exact == (other.sum_ns, other.min_ns, other.max_ns, other.clamped)
-            && self.recorded().eq(other.recorded())
+            && recorded(&this.cells).eq(recorded(&other.cells))
     }
 }
 
@@ -330,6 +380,36 @@ mod tests {
                     prop_assert!(stated.abs_diff(exact) <= tolerance, "{} against {}", stated, exact);
                 }
             }
+        }
+
+        #[test]
+        fn values_that_repeat_count_each_time(
+            runs in prop::collection::vec((0u64..4, 1u32..5), 0..50),
+            far in 0u64..2,
+        ) {
+            let value = |n: u64| n * 1_000 + far * 2 * HIGHEST_NS;
+            let mut in_runs = LatencyHistogram::<u32>::new();
+            let mut totals = LatencyHistogram::<u64>::new();
+            let mut sorted = Vec::new();
+            for (n, times) in runs {
+                for _ in 0..times {
+                    in_runs.record(value(n));
+                    totals.add(&of(&[value(n)]));
+                    sorted.push(value(n));
+                }
+                prop_assert_eq!(&in_runs, &totals);
+            }
+            sorted.sort_unstable();
+            prop_assert_eq!(in_runs.count(), sorted.len() as u64);
+            prop_assert_eq!(in_runs.sum_ns(), sorted.iter().map(|v| u128::from(*v)).sum());
+            prop_assert_eq!(in_runs.clamped(), far * sorted.len() as u64);
+            prop_assert_eq!(in_runs.cells().len(), sorted.len() as u64);
+            totals.add(&in_runs);
+            prop_assert_eq!(totals.count(), 2 * sorted.len() as u64);
+            in_runs.clear();
+            prop_assert_eq!(&in_runs, &LatencyHistogram::<u32>::new());
+            in_runs.record(value(1));
+            prop_assert_eq!(in_runs.min_ns(), Some(value(1)));
         }
 
         #[test]

@@ -106,7 +106,7 @@ impl<C: Counter> LatencyHistogram<C> {
     fn export(&self) -> Option<String> {
         let mut bytes = Vec::new();
         V2DeflateSerializer::new()
-            .serialize(self.cells(), &mut bytes)
+            .serialize(&self.cells(), &mut bytes)
             .ok()?;
         Some(BASE64.encode(bytes))
     }

@@ -1,7 +1,7 @@
 //! **Hot path.** Where one shard writes what happened to its sends.
 //!
-//! Budget per message: no lock, no allocation, no clock read; four histogram records (lateness and
-//! queue, and on the broker response and service) and about a dozen additions. Response and service
+//! Budget per message: no lock, no allocation, no clock read; five histogram records (lateness, queue
+//! and receive delay, and on the broker response and service) and about a dozen additions. Response and service
 //! are recorded on the broker only; those of the run are the brokers' merged. What failed has a
 //! histogram of its own, so that a success never pays for the figure "with failures".
 //!
@@ -30,7 +30,7 @@ pub struct SendTimes {
     pub submitted_ns: u64,
     /// When the first byte of its last attempt was handed to the system.
     pub written_ns: u64,
-    /// When the answer to its last attempt was read.
+    /// When the answer to its last attempt arrived.
     pub received_ns: u64,
 }
 
@@ -92,6 +92,7 @@ pub struct Recorder<C: Counter = u32> {
     lateness: LatencyHistogram<C>,
     queue: LatencyHistogram<C>,
     failures: LatencyHistogram<C>,
+    receive_delay: LatencyHistogram<C>,
     brokers: Vec<BrokerRecord<C>>,
 }
 
@@ -105,6 +106,7 @@ impl<C: Counter> Recorder<C> {
             lateness: LatencyHistogram::new(),
             queue: LatencyHistogram::new(),
             failures: LatencyHistogram::new(),
+            receive_delay: LatencyHistogram::new(),
             brokers: (0..brokers).map(|_| BrokerRecord::new()).collect(),
         }
     }
@@ -176,6 +178,12 @@ impl<C: Counter> Recorder<C> {
         record
             .service
             .record(times.received_ns.saturating_sub(times.written_ns));
+    }
+
+    /// The answer of an acknowledged send was read so long after it had arrived.
+    #[inline]
+    pub fn read_after(&mut self, delay_ns: u64) {
+        self.receive_delay.record(delay_ns);
     }
 
     /// A oneway send was accepted by the socket: it has a queue time and nothing after it.
@@ -251,6 +259,7 @@ impl<C: Counter> Recorder<C> {
         self.lateness.add(&other.lateness);
         self.queue.add(&other.queue);
         self.failures.add(&other.failures);
+        self.receive_delay.add(&other.receive_delay);
         for (index, broker) in other.brokers.iter().enumerate() {
             self.broker_mut(index).merge(broker);
         }
@@ -263,6 +272,7 @@ impl<C: Counter> Recorder<C> {
         self.lateness.clear();
         self.queue.clear();
         self.failures.clear();
+        self.receive_delay.clear();
         self.brokers.iter_mut().for_each(BrokerRecord::clear);
     }
 
@@ -311,6 +321,13 @@ impl<C: Counter> Recorder<C> {
     #[must_use]
     pub fn failures(&self) -> &LatencyHistogram<C> {
         &self.failures
+    }
+
+    /// Received → read, of acknowledged sends. In no other time: `received` is the kernel's stamp
+    /// where there is one, and where there is none, this is zero.
+    #[must_use]
+    pub fn receive_delay(&self) -> &LatencyHistogram<C> {
+        &self.receive_delay
     }
 
     /// Intended → received, of acknowledged sends on all brokers.

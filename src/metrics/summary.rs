@@ -143,6 +143,12 @@ impl Summary {
         &self.service
     }
 
+    /// Received → read: what the times would be longer by without the kernel's stamps.
+    #[must_use]
+    pub fn receive_delay(&self) -> &LatencyHistogram<u64> {
+        self.totals.receive_delay()
+    }
+
     /// Intended → end of every send that has one: what was answered, and with at least the time they
     /// took those that failed.
     #[must_use]
@@ -184,11 +190,6 @@ impl Summary {
                 counters.ended(),
             ),
             (
-                "lateness.count = sent",
-                self.lateness().count(),
-                counters.sent,
-            ),
-            (
                 "sum of brokers.attempts = attempts",
                 of_brokers(|b| b.attempts),
                 counters.attempts(),
@@ -208,12 +209,6 @@ impl Summary {
                 counters.by_status.iter().sum(),
                 counters.acked - counters.acked_oneway,
             ),
-            (
-                "response.count = answered",
-                self.response.count(),
-                counters.acked - counters.acked_oneway,
-            ),
-            ("queue.count = acked", self.queue().count(), counters.acked),
             (
                 "sum of errors = failed + unknown",
                 counters.errors.total(),
@@ -241,12 +236,30 @@ impl Summary {
         });
         match sums
             .into_iter()
+            .chain(self.time_counts())
             .chain(per_broker)
             .find(|(_, left, right)| left != right)
         {
             Some((what, left, right)) => Err(OpenSum { what, left, right }),
             None => Ok(()),
         }
+    }
+
+    /// How many times of each kind there must be.
+    fn time_counts(&self) -> [(&'static str, u64, u64); 4] {
+        let counters = self.counters();
+        let answered = counters.acked - counters.acked_oneway;
+        let (response, delay) = (self.response.count(), self.receive_delay().count());
+        [
+            (
+                "lateness.count = sent",
+                self.lateness().count(),
+                counters.sent,
+            ),
+            ("queue.count = acked", self.queue().count(), counters.acked),
+            ("response.count = answered", response, answered),
+            ("receive_delay.count = answered", delay, answered),
+        ]
     }
 }
 

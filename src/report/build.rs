@@ -10,7 +10,7 @@ use crate::protocol::code::SendStatus;
 use crate::verdict::Verdict;
 
 use super::figures::{
-    Accounts, Avoidance, BrokerFigures, GeneratorFigures, Latency, Rates, Retries,
+    Accounts, Avoidance, BrokerFigures, GeneratorFigures, Latency, Rates, ReceiveTimes, Retries,
 };
 use super::host::{Host, Memory};
 use super::result::{LoadModel, Mode, Run, RunResult, SCHEMA_VERSION, Tool, Window};
@@ -63,8 +63,12 @@ pub struct GeneratorFacts {
     pub writes: Option<u64>,
     /// Read calls on connections.
     pub reads: Option<u64>,
+    /// Those of the read calls that brought the kernel's receive stamp.
+    pub stamped_reads: Option<u64>,
     /// Resident memory of the process.
     pub memory: Memory,
+    /// Whether the threads that send had real-time scheduling; `None` where nobody asked for it.
+    pub realtime: Option<bool>,
     /// Threads that send.
     pub shards: u32,
     /// Connections to brokers.
@@ -75,15 +79,16 @@ pub struct GeneratorFacts {
 #[must_use]
 pub fn build_result(summary: &Summary, facts: RunFacts) -> RunResult {
     let answered = facts.run.mode != Mode::Oneway;
+    let receive_times = receive_times(&facts.generator).filter(|_| answered);
     RunResult {
         schema_version: SCHEMA_VERSION,
         thresholds: Vec::new(),
         rate: rates(summary, facts.run.load_model),
         accounts: accounts(summary, answered),
         retries: retries(summary, facts.attempts_allowed),
-        latency: latency(summary, answered),
+        latency: latency(summary, answered, receive_times),
         brokers: brokers(summary, &facts.brokers, answered),
-        generator: generator(summary, &facts.generator),
+        generator: generator(summary, &facts.generator, receive_times),
         tool: facts.tool,
         run: facts.run,
         config: facts.config,
@@ -138,12 +143,23 @@ fn retries(summary: &Summary, attempts_allowed: u32) -> Retries {
     }
 }
 
-fn latency(summary: &Summary, answered: bool) -> Latency {
+fn receive_times(facts: &GeneratorFacts) -> Option<ReceiveTimes> {
+    let (stamped, reads) = (facts.stamped_reads?, facts.reads?);
+    Some(match stamped {
+        0 => ReceiveTimes::Read,
+        _ if stamped == reads => ReceiveTimes::Kernel,
+        _ => ReceiveTimes::Mixed,
+    })
+}
+
+fn latency(summary: &Summary, answered: bool, receive_times: Option<ReceiveTimes>) -> Latency {
+    let stamped = receive_times.is_some_and(|times| times != ReceiveTimes::Read);
     Latency {
         response: answered.then(|| summary.response().summary()),
         lateness: summary.lateness().summary(),
         queue: summary.queue().summary(),
         service: answered.then(|| summary.service().summary()),
+        receive_delay: stamped.then(|| summary.receive_delay().summary()),
         response_with_failures: answered.then(|| summary.response_with_failures().summary()),
     }
 }
@@ -170,7 +186,11 @@ fn brokers(summary: &Summary, facts: &[BrokerFacts], answered: bool) -> Vec<Brok
     summary.brokers().iter().enumerate().map(figures).collect()
 }
 
-fn generator(summary: &Summary, facts: &GeneratorFacts) -> GeneratorFigures {
+fn generator(
+    summary: &Summary,
+    facts: &GeneratorFacts,
+    receive_times: Option<ReceiveTimes>,
+) -> GeneratorFigures {
     let sent = summary.counters().sent;
     let per_message = |n: Option<u64>| share(n?, sent);
     let cpu_s = facts
@@ -184,6 +204,8 @@ fn generator(summary: &Summary, facts: &GeneratorFacts) -> GeneratorFigures {
             .map(|cpu_s| cpu_s / measured_s * 100.0),
         writes_per_message: per_message(facts.writes),
         reads_per_message: per_message(facts.reads),
+        receive_times,
+        realtime: facts.realtime,
         rss_bytes: facts.memory.resident_bytes,
         peak_rss_bytes: facts.memory.peak_bytes,
         shards: facts.shards,

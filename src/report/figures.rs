@@ -95,6 +95,10 @@ pub struct Latency {
     /// mode.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<LatencySummary>,
+    /// From the arrival of an answer, as the kernel stamped it, to its being read; in none of the other
+    /// times. Absent where the kernel stamps nothing, and the others then end when answers are read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receive_delay: Option<LatencySummary>,
     /// `response` and, with at least the time they took, the sends that failed or are unknown. Absent
     /// in oneway mode.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -168,6 +172,19 @@ pub enum AvoidanceCause {
     Error,
 }
 
+/// When an answer counts as received.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ReceiveTimes {
+    /// When the kernel received it.
+    Kernel,
+    /// When it was read.
+    Read,
+    /// Some by the kernel; those of reads that brought no stamp, or after the wall clock was set, when
+    /// they were read.
+    Mixed,
+}
+
 /// What the generator's and the client's threads cost in the measured window, without an embedded
 /// cluster's. Per message means per send begun. What could not be measured is absent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -184,6 +201,12 @@ pub struct GeneratorFigures {
     /// Read calls per message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reads_per_message: Option<f64>,
+    /// Whether the threads that send ran under SCHED_FIFO; absent where nobody asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub realtime: Option<bool>,
+    /// Whether answers were timed by the kernel's receive stamps; absent in oneway mode.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receive_times: Option<ReceiveTimes>,
     /// Resident memory of the process at the end, in bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rss_bytes: Option<u64>,

@@ -53,9 +53,17 @@ pub(super) fn open() -> RunResult {
                 shard.attempt_failed(Some(broker), TIMEOUT, true);
                 shard.attempt(1 - broker, 1);
                 shard.acked(1 - broker, SendStatus::SendOk, &times, 2);
+                shard.read_after(30_000);
             }
-            21..31 => shard.acked(broker, SendStatus::FlushDiskTimeout, &times, 1),
-            _ => shard.acked(broker, SendStatus::SendOk, &times, 1),
+            _ => {
+                let status = if i < 31 {
+                    SendStatus::FlushDiskTimeout
+                } else {
+                    SendStatus::SendOk
+                };
+                shard.acked(broker, status, &times, 1);
+                shard.read_after(30_000);
+            }
         }
     }
     let event = AvoidanceEvent {
@@ -93,6 +101,7 @@ pub(super) fn closed() -> RunResult {
             },
             1,
         );
+        shard.read_after(30_000);
     }
     result(
         shard,
@@ -193,10 +202,12 @@ fn facts(mode: Mode, load_model: LoadModel, kind: TargetKind) -> RunFacts {
             cpu_ns: Some(200_000_000),
             writes: Some(2_000),
             reads: Some(3_000),
+            stamped_reads: Some(3_000),
             memory: Memory {
                 resident_bytes: Some(12_900_000),
                 peak_bytes: Some(13_000_000),
             },
+            realtime: None,
             shards: 1,
             connections: 2,
         },

@@ -1,5 +1,6 @@
 //! The JSON Schema of results, made of the very types that are written.
 
+use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
@@ -11,10 +12,16 @@ use super::result::RunResult;
 /// null is taken out of the types it gives them.
 #[must_use]
 pub fn schema() -> Value {
+    schema_of::<RunResult>()
+}
+
+/// The same of another document without nulls.
+#[must_use]
+pub fn schema_of<T: JsonSchema>() -> Value {
     let settings = SchemaSettings::draft2020_12().for_serialize();
     let mut schema = settings
         .into_generator()
-        .into_root_schema_for::<RunResult>()
+        .into_root_schema_for::<T>()
         .to_value();
     forbid_null(&mut schema);
     schema

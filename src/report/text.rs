@@ -13,7 +13,7 @@ use textwrap::{WordSeparator, WordSplitter, WrapAlgorithm};
 use crate::metrics::LatencySummary;
 use crate::metrics::units::{bytes, count, counted, duration, percent, rate, three_digits};
 
-use super::figures::{Avoidance, AvoidanceCause};
+use super::figures::{Avoidance, AvoidanceCause, ReceiveTimes};
 use super::result::{LoadModel, Mode, RunResult, TargetKind};
 use super::style::Style;
 use super::table::Figures;
@@ -249,6 +249,7 @@ pub(super) fn times(result: &RunResult) -> Vec<(&'static str, &LatencySummary)> 
         (queue, Some(&latency.queue)),
         ("service (from actual send)", latency.service.as_ref()),
         ("with failures", with_failures.filter(|_| failures)),
+        ("read after arrival", latency.receive_delay.as_ref()),
     ];
     let present = |(name, times): (_, Option<_>)| Some((name, times?));
     kinds.into_iter().filter_map(present).collect()
@@ -399,6 +400,17 @@ fn generator(out: &mut (impl Write + ?Sized), result: &RunResult, style: Style) 
             Some(format!("{writes} {reads}"))
         }),
     );
+    if generator.realtime == Some(true) {
+        parts.push("real-time scheduling".to_owned());
+    }
+    parts.extend(generator.receive_times.map(|times| {
+        let timed = match times {
+            ReceiveTimes::Kernel => "when the kernel received them",
+            ReceiveTimes::Read => "when they were read",
+            ReceiveTimes::Mixed => "by the kernel, some when they were read",
+        };
+        format!("answers timed {timed}")
+    }));
     parts.extend(generator.rss_bytes.map(|rss| format!("RSS {}", bytes(rss))));
     writeln!(out, "{} {}", style.heading("Generator:"), parts.join(", "))
 }

@@ -55,15 +55,21 @@ impl Nanos {
     }
 }
 
-/// Milliseconds since 1970, for born timestamps, message ids and labels only.
+/// Nanoseconds since 1970: what the kernel stamps segments with.
 #[must_use]
 #[allow(
     clippy::disallowed_methods,
     reason = "the one place that reads the wall clock"
 )]
-pub fn wall_millis() -> u64 {
+pub fn wall_nanos() -> u64 {
     let since = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// Milliseconds since 1970, for born timestamps, message ids and labels only.
+#[must_use]
+pub fn wall_millis() -> u64 {
+    wall_nanos() / 1_000_000
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use crate::transport::clock::Nanos;
-use crate::transport::in_flight::{Entry, InFlight};
+use crate::transport::in_flight::{Entry, InFlight, MOST_OUT_BYTES};
 use crate::transport::out_buffer::OutBuffer;
 
 /// Limits of one connection.
@@ -15,7 +15,7 @@ use crate::transport::out_buffer::OutBuffer;
 pub struct ConnectionLimits {
     /// Most requests in flight.
     pub in_flight: usize,
-    /// Most bytes waiting to be written.
+    /// Most bytes waiting to be written before requests are refused; half a GiB at most.
     pub out_bytes: usize,
 }
 
@@ -90,6 +90,11 @@ impl<T> Connection<T> {
             closed: false,
             driver_awake: true,
             driver: None,
+        };
+        let limits = ConnectionLimits {
+            // The last one taken may pass it by a frame.
+            out_bytes: limits.out_bytes.min(MOST_OUT_BYTES / 2),
+            ..limits
         };
         let core = Arc::new(Core {
             state: Mutex::new(state),

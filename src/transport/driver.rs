@@ -13,7 +13,6 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
 use crate::protocol::RemotingCommand;
@@ -26,6 +25,7 @@ use crate::transport::connection::{Connection, ConnectionLimits, Core};
 use crate::transport::in_flight::{Entry, Unmatched};
 use crate::transport::link::IoCounters;
 use crate::transport::out_buffer::{MAX_SLICES, Writing};
+use crate::transport::receive::{Pieces, Receive};
 
 /// Receive buffer to begin with, and to return to after a large frame.
 const READ_BYTES: usize = 256 * 1024;
@@ -36,7 +36,7 @@ const ROUNDS_PER_TURN: usize = 16;
 /// Learns how requests end. No lock of the connection is held during [`Handler::round_end`], so
 /// that is the place to submit more; the other calls are made under the lock and must only note.
 pub trait Handler<T>: Send {
-    /// An answer came. `at` is the time its bytes were read.
+    /// An answer came. `at` is the time its last byte arrived, as far as it is known.
     fn reply(&mut self, entry: Entry<T>, header: &HeaderView<'_>, body: &[u8], at: Nanos);
     /// A oneway request has left whole.
     fn written(&mut self, entry: Entry<T>);
@@ -119,6 +119,7 @@ pub struct Driver<S, T, H> {
     handler: H,
     options: DriverOptions,
     input: Input,
+    pieces: Pieces,
     writing: Writing,
     /// Bytes ever taken by the socket.
     written: u64,
@@ -127,6 +128,12 @@ pub struct Driver<S, T, H> {
     timer_at: Option<Nanos>,
     /// When the first unanswered bytes since the last read were written.
     silent_since: Option<Nanos>,
+}
+
+/// Whether the round goes on.
+enum Rest {
+    More,
+    None,
 }
 
 /// Bytes received and not yet consumed.
@@ -138,7 +145,7 @@ struct Input {
 
 impl<S, T, H> Driver<S, T, H>
 where
-    S: AsyncRead + AsyncWrite + Unpin,
+    S: Receive,
     H: Handler<T>,
 {
     /// A connection over `stream`, and the driver that must be run for it.
@@ -153,6 +160,7 @@ where
                 buffer: vec![0; READ_BYTES],
                 filled: 0,
             },
+            pieces: Pieces::default(),
             writing: Writing::default(),
             written: 0,
             yielded: false,
@@ -242,8 +250,31 @@ where
         true
     }
 
-    /// One read, everything in it handled. `Pending` when there is nothing to read.
+    /// One round of reads, everything in them handled. `Pending` when there is nothing to read.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CloseReason>> {
+        self.pieces.begin();
+        let mut now = Nanos::NONE;
+        let result = loop {
+            match self.poll_piece(cx, &mut now) {
+                Poll::Ready(Ok(Rest::More)) => {}
+                Poll::Ready(Ok(Rest::None)) => break Ok(()),
+                Poll::Ready(Err(reason)) => break Err(reason),
+                Poll::Pending if now == Nanos::NONE => return Poll::Pending,
+                Poll::Pending => break Ok(()),
+            }
+        };
+        if now != Nanos::NONE {
+            self.handler.round_end(now);
+        }
+        Poll::Ready(result)
+    }
+
+    /// One read of the round; `now` becomes the time it was made.
+    fn poll_piece(
+        &mut self,
+        cx: &mut Context<'_>,
+        now: &mut Nanos,
+    ) -> Poll<Result<Rest, CloseReason>> {
         let input = &mut self.input;
         if input.filled == input.buffer.len() {
             // A frame larger than the buffer; its length is within the limit or split() has erred.
@@ -252,25 +283,37 @@ where
                 .buffer
                 .resize(wanted.max(input.filled + READ_BYTES), 0);
         }
-        let mut space = ReadBuf::new(input.buffer.get_mut(input.filled..).unwrap_or_default());
-        let read = ready!(Pin::new(&mut self.stream).poll_read(cx, &mut space));
-        let count = space.filled().len();
-        self.options.counters.read(count);
-        match read {
-            Ok(()) if count == 0 => return Poll::Ready(Err(CloseReason::Peer)),
-            Ok(()) => {}
+        let space = input.buffer.get_mut(input.filled..).unwrap_or_default();
+        let room = space.len();
+        let wanted = self.pieces.next(room);
+        let space = space.get_mut(..wanted).unwrap_or_default();
+        let received = match ready!(self.stream.poll_receive(cx, space)) {
+            Ok(received) => received,
             Err(error) => return Poll::Ready(Err(CloseReason::Io(Arc::new(error)))),
+        };
+        let counters = &self.options.counters;
+        counters.read(received.bytes, received.stamped);
+        if received.bytes == 0 {
+            return Poll::Ready(Err(CloseReason::Peer));
         }
-        input.filled += count;
+        input.filled += received.bytes;
         self.silent_since = None;
-        let now = Nanos::now();
-        let handled = self.handle_frames(now);
-        self.handler.round_end(now);
-        Poll::Ready(handled.map_err(CloseReason::Protocol))
+        *now = received.read_at;
+        let whole = received.bytes < wanted;
+        self.pieces.read(&received, whole);
+        self.handle_frames(received.arrived)
+            .map_err(CloseReason::Protocol)?;
+        // A full buffer ends the round too: others get their turn.
+        let rest = if whole || wanted == room {
+            Rest::None
+        } else {
+            Rest::More
+        };
+        Poll::Ready(Ok(rest))
     }
 
     /// Splits and handles every whole frame, then moves the rest to the front.
-    fn handle_frames(&mut self, now: Nanos) -> Result<(), DecodeError> {
+    fn handle_frames(&mut self, arrived: Nanos) -> Result<(), DecodeError> {
         let mut at = 0;
         let mut state = self.core.lock();
         loop {
@@ -285,7 +328,10 @@ where
             let header = HeaderView::parse(frame.serialize_type, frame.header)?;
             if header.is_response() {
                 match state.in_flight.complete(header.opaque) {
-                    Ok(entry) => self.handler.reply(entry, &header, frame.body, now),
+                    Ok(entry) => {
+                        let at = arrived.max(entry.written_at);
+                        self.handler.reply(entry, &header, frame.body, at);
+                    }
                     Err(Unmatched::Late) => self.handler.late(&header),
                     Err(Unmatched::Unknown) => self.options.counters.unknown_reply(),
                 }
@@ -330,6 +376,8 @@ where
                 self.yielded = false;
                 self.writing.swap(&mut state.out);
             }
+            // What leaves with this call is on its way from here on, however long the call takes.
+            let now = Nanos::now();
             let stream = Pin::new(&mut self.stream);
             let result = if let Some(bytes) = self.writing.single() {
                 ready!(stream.poll_write(cx, bytes))
@@ -346,12 +394,11 @@ where
             self.options.counters.wrote(count);
             self.writing.advance(count);
             self.written += count as u64;
-            self.note_written();
+            self.note_written(now);
         }
     }
 
-    fn note_written(&mut self) {
-        let now = Nanos::now();
+    fn note_written(&mut self, now: Nanos) {
         let handler = &mut self.handler;
         let mut oneway = false;
         let owed = self

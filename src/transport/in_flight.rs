@@ -16,33 +16,97 @@ use std::collections::BinaryHeap;
 use crate::transport::clock::Nanos;
 
 const OPAQUE_MASK: u64 = 0x7fff_ffff;
+
+/// The opaque of a sequence number.
+#[allow(clippy::cast_possible_truncation, reason = "masked to 31 bits")]
+fn opaque_of(sequence: u64) -> u32 {
+    (sequence & OPAQUE_MASK) as u32
+}
+/// The low half of a position.
+#[allow(clippy::cast_possible_truncation, reason = "the low half is wanted")]
+fn low_bits(position: u64) -> u32 {
+    position as u32
+}
+
 /// Slots to begin with.
 const FIRST_SLOTS: usize = 64;
 /// Taken slots passed over in a row from which on the ring grows, unless it has four times as many
 /// slots as requests: then a round passes over one slot for every three it uses.
 const MOST_SKIPPED: usize = 32;
 
-/// A request on its way.
+/// A request that has ended.
 #[derive(Debug)]
 pub struct Entry<T> {
     /// What the submitter knows it by.
     pub token: T,
-    /// When it expires.
-    pub deadline: Nanos,
     /// When its first byte was handed to the kernel; [`Nanos::NONE`] before that.
     pub written_at: Nanos,
-    /// Position of its first byte in the connection's output.
-    start: u64,
-    /// Bytes of its frame.
-    wire_bytes: u32,
-    /// No answer comes; the request ends when its last byte is written.
-    pub oneway: bool,
 }
 
+/// A place in the ring: 24 bytes and the token, which a million requests in flight have a million of.
 #[derive(Debug)]
 struct Slot<T> {
-    sequence: u64,
-    entry: Option<Entry<T>>,
+    /// The opaque its request has or had: the low bits of the sequence number, as no more than 2^24
+    /// are told apart.
+    opaque: u32,
+    deadline: Coarse,
+    /// Low bits of the position of its first byte in the connection's output, of which never more
+    /// than [`MOST_OUT_BYTES`] wait.
+    start: u32,
+    /// Bytes of its frame, and [`ONEWAY`].
+    wire: u32,
+    written_at: Nanos,
+    /// `None`: the request has ended.
+    token: Option<T>,
+}
+
+/// No answer comes; the request ends when its last byte is written.
+const ONEWAY: u32 = 1 << 31;
+/// Positions of output further apart than this are not told apart.
+pub const MOST_OUT_BYTES: usize = 1 << 30;
+
+impl<T> Slot<T> {
+    const VACANT: Self = Self {
+        opaque: u32::MAX,
+        deadline: Coarse(0),
+        start: 0,
+        wire: 0,
+        written_at: Nanos::NONE,
+        token: None,
+    };
+
+    fn is_live(&self) -> bool {
+        self.token.is_some()
+    }
+
+    fn take(&mut self) -> Option<Entry<T>> {
+        let written_at = self.written_at;
+        let token = self.token.take()?;
+        Some(Entry { token, written_at })
+    }
+}
+
+/// A deadline in units of 2^20 ns (1.05 ms), rounded up: a request may expire so much later, never
+/// earlier. Reaches 52 days; what is later never comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Coarse(u32);
+
+impl Coarse {
+    const BITS: u32 = 20;
+    const NEVER: Self = Self(u32::MAX);
+
+    fn of(deadline: Nanos) -> Self {
+        let units = deadline.0.div_ceil(1 << Self::BITS);
+        u32::try_from(units).map_or(Self::NEVER, Self)
+    }
+
+    fn nanos(self) -> Nanos {
+        if self == Self::NEVER {
+            Nanos::NEVER
+        } else {
+            Nanos(u64::from(self.0) << Self::BITS)
+        }
+    }
 }
 
 /// Where an opaque that completes nothing may come from.
@@ -69,8 +133,8 @@ pub struct InFlight<T> {
     /// Requests below are fully written.
     written: u64,
     live: usize,
-    last_deadline: Nanos,
-    out_of_order: BinaryHeap<Reverse<(Nanos, u64)>>,
+    last_deadline: Coarse,
+    out_of_order: BinaryHeap<Reverse<(Coarse, u64)>>,
 }
 
 impl<T> InFlight<T> {
@@ -90,7 +154,7 @@ impl<T> InFlight<T> {
             tail: 0,
             written: 0,
             live: 0,
-            last_deadline: Nanos::NONE,
+            last_deadline: Coarse(0),
             out_of_order: BinaryHeap::new(),
         }
     }
@@ -111,7 +175,6 @@ impl<T> InFlight<T> {
 
     /// The opaque the next [`InFlight::insert`] will use; `None` when the ring is full.
     #[inline]
-    #[allow(clippy::cast_possible_truncation, reason = "masked to 31 bits")]
     pub fn next_opaque(&mut self) -> Option<i32> {
         if self.live > self.mask {
             if self.live >= self.capacity {
@@ -123,7 +186,7 @@ impl<T> InFlight<T> {
         while self
             .slots
             .get(self.index(self.head))
-            .is_some_and(|slot| slot.entry.is_some())
+            .is_some_and(Slot::is_live)
         {
             self.head += 1;
             skipped += 1;
@@ -133,7 +196,7 @@ impl<T> InFlight<T> {
                 skipped = 0;
             }
         }
-        Some((self.head & OPAQUE_MASK) as i32)
+        Some(opaque_of(self.head).cast_signed())
     }
 
     #[inline]
@@ -152,16 +215,14 @@ impl<T> InFlight<T> {
         self.mask = self.mask * 2 + 1;
         // Up to the head all slots have been used, or would have been.
         let used = usize::try_from(self.head).map_or(self.mask + 1, |head| head.min(self.mask + 1));
-        self.slots.reserve_exact(used);
-        self.slots.resize_with(used, || Slot {
-            sequence: u64::MAX,
-            entry: None,
-        });
+        // Room for all at once: growing on the way would copy it again.
+        self.slots.reserve_exact(self.mask + 1);
+        self.slots.resize_with(used, || Slot::VACANT);
         for slot in old {
-            let index = self.index(slot.sequence);
+            let index = self.index(u64::from(slot.opaque));
             if let Some(place) = self.slots.get_mut(index) {
                 // Of two ended requests either may stay: only their being ended matters.
-                if slot.entry.is_some() || place.entry.is_none() {
+                if slot.is_live() || !place.is_live() {
                     *place = slot;
                 }
             }
@@ -173,18 +234,19 @@ impl<T> InFlight<T> {
     pub fn insert(&mut self, token: T, deadline: Nanos, start: u64, wire_bytes: u32, oneway: bool) {
         let sequence = self.head;
         let index = self.index(sequence);
-        let entry = Some(Entry {
-            token,
+        let deadline = Coarse::of(deadline);
+        let slot = Slot {
+            opaque: opaque_of(sequence),
             deadline,
+            start: low_bits(start),
+            wire: wire_bytes.min(ONEWAY - 1) | if oneway { ONEWAY } else { 0 },
             written_at: Nanos::NONE,
-            start,
-            wire_bytes,
-            oneway,
-        });
+            token: Some(token),
+        };
         match self.slots.get_mut(index) {
-            Some(slot) => *slot = Slot { sequence, entry },
+            Some(place) => *place = slot,
             // Slots are used in order, so the first round fills them one after the other.
-            None => self.slots.push(Slot { sequence, entry }),
+            None => self.slots.push(slot),
         }
         if deadline < self.last_deadline {
             self.out_of_order.push(Reverse((deadline, sequence)));
@@ -201,18 +263,18 @@ impl<T> InFlight<T> {
     /// [`Unmatched`] when no live request has this opaque.
     #[inline]
     pub fn complete(&mut self, opaque: i32) -> Result<Entry<T>, Unmatched> {
-        let Ok(low) = u64::try_from(opaque) else {
+        let Ok(low) = u32::try_from(opaque) else {
             return Err(Unmatched::Unknown);
         };
-        let index = self.index(low);
+        let index = self.index(low.into());
         if let Some(slot) = self.slots.get_mut(index)
-            && slot.sequence & OPAQUE_MASK == low
-            && let Some(entry) = slot.entry.take()
+            && slot.opaque == low
+            && let Some(entry) = slot.take()
         {
             self.live -= 1;
             return Ok(entry);
         }
-        let allotted = self.head > OPAQUE_MASK || low < self.head;
+        let allotted = self.head > OPAQUE_MASK || u64::from(low) < self.head;
         Err(if allotted {
             Unmatched::Late
         } else {
@@ -229,32 +291,27 @@ impl<T> InFlight<T> {
             return None;
         }
         self.skip_ended();
-        let front = self.slots.get(self.index(self.tail)).and_then(|slot| {
-            slot.entry
-                .as_ref()
-                .filter(|_| slot.sequence == self.tail)
-                .map(|entry| entry.deadline)
-        });
+        let front = self.live_at(self.tail).map(|slot| slot.deadline);
         let heap = self
             .out_of_order
             .peek()
             .map(|Reverse((deadline, _))| *deadline);
-        match (front, heap) {
+        let earliest = match (front, heap) {
             (Some(front), Some(heap)) => Some(front.min(heap)),
             (front, heap) => front.or(heap),
-        }
+        };
+        earliest.map(Coarse::nanos)
+    }
+
+    /// The live request of this sequence number.
+    #[inline]
+    fn live_at(&self, sequence: u64) -> Option<&Slot<T>> {
+        let slot = self.slots.get(self.index(sequence))?;
+        (slot.opaque == opaque_of(sequence) && slot.is_live()).then_some(slot)
     }
 
     fn skip_ended(&mut self) {
-        while self.tail < self.head {
-            let sequence = self.tail;
-            let live = self
-                .slots
-                .get(self.index(sequence))
-                .is_some_and(|slot| slot.sequence == sequence && slot.entry.is_some());
-            if live {
-                return;
-            }
+        while self.tail < self.head && self.live_at(self.tail).is_none() {
             self.tail += 1;
         }
     }
@@ -262,7 +319,7 @@ impl<T> InFlight<T> {
     /// Takes every request whose deadline has come.
     pub fn expire(&mut self, now: Nanos, mut each: impl FnMut(Entry<T>)) {
         while let Some(Reverse((deadline, sequence))) = self.out_of_order.peek().copied() {
-            if deadline > now {
+            if deadline.nanos() > now {
                 break;
             }
             self.out_of_order.pop();
@@ -273,14 +330,8 @@ impl<T> InFlight<T> {
         loop {
             self.skip_ended();
             let sequence = self.tail;
-            let due = self.slots.get(self.index(sequence)).is_some_and(|slot| {
-                slot.sequence == sequence
-                    && slot
-                        .entry
-                        .as_ref()
-                        .is_some_and(|entry| entry.deadline <= now)
-            });
-            if sequence >= self.head || !due {
+            let front = self.live_at(sequence).map(|slot| slot.deadline.nanos());
+            if sequence >= self.head || front.is_none_or(|deadline| deadline > now) {
                 return;
             }
             if let Some(entry) = self.take_sequence(sequence) {
@@ -294,8 +345,8 @@ impl<T> InFlight<T> {
         let slot = self
             .slots
             .get_mut(index)
-            .filter(|slot| slot.sequence == sequence)?;
-        let entry = slot.entry.take()?;
+            .filter(|slot| slot.opaque == opaque_of(sequence))?;
+        let entry = slot.take()?;
         self.live -= 1;
         Some(entry)
     }
@@ -317,22 +368,21 @@ impl<T> InFlight<T> {
             let Some(slot) = self.slots.get_mut(index) else {
                 break;
             };
-            if slot.sequence == sequence
-                && let Some(entry) = slot.entry.as_mut()
-            {
-                if entry.start >= position {
+            if slot.opaque == opaque_of(sequence) && slot.is_live() {
+                // Bytes written from its first one on; none or a negative number before it has begun.
+                let begun = low_bits(position).wrapping_sub(slot.start).cast_signed();
+                if begun <= 0 {
                     break;
                 }
-                if entry.written_at == Nanos::NONE {
-                    entry.written_at = now;
-                    answer_owed |= !entry.oneway;
+                let oneway = slot.wire & ONEWAY != 0;
+                if slot.written_at == Nanos::NONE {
+                    slot.written_at = now;
+                    answer_owed |= !oneway;
                 }
-                if entry.start + u64::from(entry.wire_bytes) > position {
+                if begun.cast_unsigned() < slot.wire & !ONEWAY {
                     break;
                 }
-                if entry.oneway
-                    && let Some(entry) = slot.entry.take()
-                {
+                if oneway && let Some(entry) = slot.take() {
                     self.live -= 1;
                     oneway_done(entry);
                 }
@@ -360,9 +410,14 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::BTreeMap;
 
+    /// A moment that a deadline can be.
+    fn ms(count: u64) -> Nanos {
+        Nanos(count << Coarse::BITS)
+    }
+
     fn insert(ring: &mut InFlight<u32>, token: u32, deadline: u64) -> i32 {
         let opaque = ring.next_opaque().unwrap();
-        ring.insert(token, Nanos(deadline), u64::from(token) * 10, 10, false);
+        ring.insert(token, ms(deadline), u64::from(token) * 10, 10, false);
         opaque
     }
 
@@ -370,7 +425,7 @@ mod tests {
     fn a_late_reply_does_not_complete_a_newer_request() {
         let mut ring = InFlight::new(2);
         let first = insert(&mut ring, 1, 10);
-        ring.expire(Nanos(10), |entry| assert_eq!(entry.token, 1));
+        ring.expire(ms(10), |entry| assert_eq!(entry.token, 1));
         insert(&mut ring, 2, 20);
         let third = insert(&mut ring, 3, 30);
         assert_eq!(first & 1, third & 1, "the same slot");
@@ -425,6 +480,32 @@ mod tests {
         for (token, opaque) in (0..).zip(stuck) {
             assert_eq!(ring.complete(opaque).unwrap().token, token);
         }
+    }
+
+    #[test]
+    fn a_deadline_is_never_early_and_two_milliseconds_late_at_most() {
+        for at in [1, 1_000_000, 3_000_000_001, 86_400_000_000_000] {
+            let coarse = Coarse::of(Nanos(at)).nanos();
+            assert!(coarse >= Nanos(at) && coarse.0 - at < 2_000_000, "{at}");
+        }
+        assert_eq!(Coarse::of(Nanos::NEVER).nanos(), Nanos::NEVER);
+    }
+
+    #[test]
+    fn positions_beyond_four_gigabytes_are_told_apart() {
+        let mut ring = InFlight::new(8);
+        let begin = u64::from(u32::MAX) - 14;
+        for token in 0..3u32 {
+            ring.next_opaque().unwrap();
+            ring.insert(token, ms(100), begin + u64::from(token) * 10, 10, true);
+        }
+        let mut done = Vec::new();
+        ring.mark_written(begin, Nanos(1), |entry| done.push(entry.token));
+        assert!(done.is_empty());
+        ring.mark_written(begin + 20, Nanos(2), |entry| done.push(entry.token));
+        assert_eq!(done, [0, 1]);
+        ring.mark_written(begin + 30, Nanos(3), |entry| done.push(entry.token));
+        assert_eq!(done, [0, 1, 2]);
     }
 
     #[test]
@@ -489,7 +570,7 @@ mod tests {
                 match step {
                     Step::Send(more) => match ring.next_opaque() {
                         Some(opaque) => {
-                            ring.insert(token, Nanos(now + more), u64::from(token) * 10, 10, false);
+                            ring.insert(token, ms(now + more), u64::from(token) * 10, 10, false);
                             model.insert(token, (opaque, now + more));
                             token += 1;
                         }
@@ -503,7 +584,7 @@ mod tests {
                     }
                     Step::Expire => {
                         let mut gone = Vec::new();
-                        ring.expire(Nanos(now), |entry| gone.push(entry.token));
+                        ring.expire(ms(now), |entry| gone.push(entry.token));
                         gone.sort_unstable();
                         let due: Vec<u32> = model.iter()
                             .filter(|(_, (_, deadline))| *deadline <= now)
@@ -517,7 +598,7 @@ mod tests {
                     }
                 }
                 prop_assert_eq!(ring.len(), model.len());
-                let earliest = model.values().map(|(_, deadline)| Nanos(*deadline)).min();
+                let earliest = model.values().map(|(_, deadline)| ms(*deadline)).min();
                 let next = ring.next_deadline();
                 prop_assert_eq!(next.is_some(), earliest.is_some());
                 prop_assert!(next <= earliest, "never later than the first deadline");

@@ -27,6 +27,7 @@ const BACKOFF_MOST: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub struct IoCounters {
     reads: AtomicU64,
+    stamped_reads: AtomicU64,
     read_bytes: AtomicU64,
     writes: AtomicU64,
     written_bytes: AtomicU64,
@@ -39,6 +40,8 @@ pub struct IoCounters {
 pub struct IoCounts {
     /// Read calls that returned bytes or the end.
     pub reads: u64,
+    /// Those of them that the kernel dated.
+    pub stamped_reads: u64,
     /// Bytes read.
     pub read_bytes: u64,
     /// Write calls that took bytes.
@@ -52,11 +55,18 @@ pub struct IoCounts {
 }
 
 impl IoCounts {
+    /// Whether the kernel dates what is read, save for a read now and then after the wall clock was set.
+    #[must_use]
+    pub fn are_stamped(&self) -> bool {
+        self.stamped_reads > 0 && self.stamped_reads >= self.reads - self.reads / 64
+    }
+
     /// What has been counted since an earlier reading.
     #[must_use]
     pub fn minus(self, earlier: Self) -> Self {
         Self {
             reads: self.reads.saturating_sub(earlier.reads),
+            stamped_reads: self.stamped_reads.saturating_sub(earlier.stamped_reads),
             read_bytes: self.read_bytes.saturating_sub(earlier.read_bytes),
             writes: self.writes.saturating_sub(earlier.writes),
             written_bytes: self.written_bytes.saturating_sub(earlier.written_bytes),
@@ -67,8 +77,10 @@ impl IoCounts {
 }
 
 impl IoCounters {
-    pub(super) fn read(&self, bytes: usize) {
+    pub(super) fn read(&self, bytes: usize, stamped: bool) {
         self.reads.fetch_add(1, Ordering::Relaxed);
+        self.stamped_reads
+            .fetch_add(u64::from(stamped), Ordering::Relaxed);
         self.read_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
@@ -88,6 +100,7 @@ impl IoCounters {
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         IoCounts {
             reads: get(&self.reads),
+            stamped_reads: get(&self.stamped_reads),
             read_bytes: get(&self.read_bytes),
             writes: get(&self.writes),
             written_bytes: get(&self.written_bytes),

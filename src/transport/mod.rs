@@ -9,17 +9,20 @@
 //! - [`in_flight`]: the ring of requests that wait for an answer (hot path)
 //! - [`connection`]: the submitting side (hot path)
 //! - [`driver`]: the socket's side (hot path)
+//! - [`receive`]: reads, and how exactly the time of arrival is known
 //! - [`link`]: a connection that is kept up: connect, back-off, reconnect
 //! - [`pool`]: links by address, shared by the senders of one runtime
-//! - [`socket`]: options of a TCP socket
+//! - [`socket`]: a TCP socket, its options and the kernel's receive stamps
 
 pub mod clock;
 pub mod connection;
 pub mod driver;
 pub mod in_flight;
+mod kernel_clock;
 pub mod link;
 pub mod out_buffer;
 pub mod pool;
+pub mod receive;
 pub mod socket;
 
 pub use clock::Nanos;

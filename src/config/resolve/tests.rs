@@ -39,11 +39,9 @@ fn without_anything_the_defaults_of_the_contract_hold() {
     assert_eq!(plan.load.body_bytes, 1024);
     assert_eq!((plan.load.callers, plan.load.in_flight), (64, 4096));
     assert_eq!(plan.load.drain, Duration::from_secs(5));
-    assert_eq!(
-        plan.client,
-        ClientConfig::default(),
-        "the client's own defaults"
-    );
+    let mut client = ClientConfig::default();
+    client.transport.receive_stamps = true;
+    assert_eq!(plan.client, client, "the client's own defaults, and stamps");
     assert_eq!(
         plan.send,
         SendConfig::default(),

@@ -80,6 +80,7 @@ fn tell(recorder: &mut Recorder, send: &Send) {
                 received_ns,
             };
             recorder.acked(*last, status, &times, attempts);
+            recorder.read_after(send.queue);
         }
         End::Oneway => recorder.acked_oneway(*last, submitted_ns, written_ns, attempts),
         End::Failed => {
@@ -127,6 +128,7 @@ fn assert_same<C: Counter, D: Counter>(left: &Recorder<C>, right: &Recorder<D>) 
     assert!(left.lateness() == right.lateness());
     assert!(left.queue() == right.queue());
     assert!(left.failures() == right.failures());
+    assert!(left.receive_delay() == right.receive_delay());
     for (left, right) in left.brokers().iter().zip(right.brokers()) {
         let numbers = |a, b, c, d| (a, b, c, d);
         assert_eq!(

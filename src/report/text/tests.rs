@@ -98,7 +98,7 @@ fn what_brokers_retries_and_avoidance_did_is_shown() {
         "Errors: rejected_13 8, timeout 1",
         "Avoidance: 1 isolation\n  at 1.20 s broker-a for 2.00 s (latency 600 ms)",
         "Generator: 1 shard, 2 connections, 10.0 µs CPU per message, 10.0 % of a core busy, \
-         0.100 writes and 0.150 reads per message, RSS 12.3 MiB",
+         0.100 writes and 0.150 reads per message, answers timed when the kernel received them, RSS 12.3 MiB",
     ] {
         assert!(text.contains(line), "{line}\n---\n{text}");
     }

@@ -1,0 +1,217 @@
+//! Reading, and how exactly the time of arrival is known.
+//!
+//! A read of several segments has one kernel stamp, that of the last of them. Reading everything at
+//! once would therefore date early answers late by up to the time since the last read; reading
+//! answer by answer costs a call each. [`Pieces`] finds out from time to time how far apart the
+//! answers of a round arrive, and reads small pieces only where that matters. What the kernel has
+//! merged while it waited has the later stamp all the same: a time is never too short by it, and too
+//! long by the time between two reads at most.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
+
+use crate::transport::clock::Nanos;
+
+/// What one read brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Received {
+    /// Bytes; zero at the end of the stream.
+    pub bytes: usize,
+    /// When the last of them arrived: the kernel's stamp if there is one, else `read_at`.
+    pub arrived: Nanos,
+    /// When they were read.
+    pub read_at: Nanos,
+    /// Whether `arrived` is the kernel's.
+    pub stamped: bool,
+}
+
+/// A stream that tells when its bytes arrived.
+pub trait Receive: AsyncRead + AsyncWrite + Unpin {
+    /// Reads into `into`, as [`AsyncRead::poll_read`] does.
+    fn poll_receive(
+        &mut self,
+        cx: &mut Context<'_>,
+        into: &mut [u8],
+    ) -> Poll<io::Result<Received>> {
+        let mut space = ReadBuf::new(into);
+        ready!(Pin::new(self).poll_read(cx, &mut space))?;
+        let now = Nanos::now();
+        Poll::Ready(Ok(Received {
+            bytes: space.filled().len(),
+            arrived: now,
+            read_at: now,
+            stamped: false,
+        }))
+    }
+}
+
+/// A pipe in memory stamps nothing.
+impl Receive for DuplexStream {}
+
+/// A small piece: about one answer of a real broker.
+const PIECE_BYTES: usize = 256;
+/// A round with more than this is a flood: a call per answer would cost more than its time is worth.
+const FLOOD_BYTES: usize = 8 * 1024;
+/// A flood like the last round is read in so many pieces.
+const PIECES_OF_A_FLOOD: usize = 4;
+/// After so many pieces of one size the next ones are twice as large, so that what nobody expected is
+/// read in a bounded number of calls too.
+const PIECES_OF_A_SIZE: u32 = 32;
+/// Answers that arrive within this need not be told apart.
+const RESOLUTION_NS: u64 = 32_000;
+/// A round later than this after the one before is read in small pieces in any case.
+const LATE_ROUND: Duration = Duration::from_micros(1_500);
+/// One round of so many begins with a small piece, to see how far the rest is from it.
+const LOOKS_EVERY: u32 = 8;
+
+/// How much the reads of a round take at most; see the module. Without stamps: everything.
+#[derive(Debug, Default)]
+pub struct Pieces {
+    stamped: bool,
+    /// The answers of a round have lately arrived far apart.
+    apart: bool,
+    rounds: u32,
+    /// When everything that had arrived was last read.
+    emptied: Nanos,
+    size: Size,
+    /// What a small piece is in this round.
+    piece: usize,
+    /// Bytes of the round, and of the one before it.
+    bytes: usize,
+    bytes_before: usize,
+    reads: u32,
+    first: Nanos,
+}
+
+/// Reads of the round at hand.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Size {
+    #[default]
+    Everything,
+    OneSmall,
+    AllSmall,
+}
+
+impl Pieces {
+    /// A round of reads begins.
+    pub fn begin(&mut self) {
+        self.reads = 0;
+        if self.bytes > 0 {
+            self.bytes_before = std::mem::take(&mut self.bytes);
+        }
+        if !self.stamped {
+            return;
+        }
+        self.rounds = self.rounds.wrapping_add(1);
+        let late = Nanos::now() > self.emptied.plus(LATE_ROUND);
+        self.size = match (self.apart || late, self.rounds % LOOKS_EVERY) {
+            (true, _) => Size::AllSmall,
+            (false, 0) => Size::OneSmall,
+            (false, _) => Size::Everything,
+        };
+        self.piece = match self.bytes_before {
+            0..=FLOOD_BYTES => PIECE_BYTES,
+            flood => flood / PIECES_OF_A_FLOOD,
+        };
+    }
+
+    /// Most bytes the next read of the round should take, of `room`.
+    #[must_use]
+    pub fn next(&self, room: usize) -> usize {
+        match self.size {
+            Size::OneSmall if self.reads == 0 => room.min(self.piece),
+            Size::AllSmall => room.min(self.piece << (self.reads / PIECES_OF_A_SIZE).min(16)),
+            Size::OneSmall | Size::Everything => room,
+        }
+    }
+
+    /// A read of the round; `whole` if it took all there was.
+    pub fn read(&mut self, received: &Received, whole: bool) {
+        self.stamped = received.stamped;
+        self.reads += 1;
+        self.bytes += received.bytes;
+        if self.reads == 1 {
+            self.first = received.arrived;
+        }
+        if whole {
+            self.emptied = received.read_at;
+            if self.reads > 1 && self.size != Size::Everything {
+                self.apart = received.arrived.since(self.first) > RESOLUTION_NS;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROOM: usize = 1 << 18;
+
+    /// Sizes of the reads of one round that begins now and brings `answers` of 250 bytes, so many
+    /// nanoseconds apart.
+    fn round(pieces: &mut Pieces, answers: usize, apart_ns: u64, stamped: bool) -> Vec<usize> {
+        let begin = Nanos::now();
+        let mut left = answers * 250;
+        let mut reads = Vec::new();
+        pieces.begin();
+        while left > 0 {
+            let wanted = pieces.next(ROOM);
+            let bytes = wanted.min(left);
+            left -= bytes;
+            let nth = (answers * 250 - left).div_ceil(250) as u64;
+            let received = Received {
+                bytes,
+                arrived: Nanos(begin.0 + nth * apart_ns),
+                read_at: Nanos::now(),
+                stamped,
+            };
+            pieces.read(&received, bytes < wanted);
+            reads.push(bytes);
+        }
+        reads
+    }
+
+    #[test]
+    fn without_stamps_a_round_is_one_read() {
+        let mut pieces = Pieces::default();
+        for _ in 0..3 * LOOKS_EVERY {
+            assert_eq!(round(&mut pieces, 40, 100_000, false).len(), 1);
+        }
+    }
+
+    #[test]
+    fn answers_that_come_together_are_read_together() {
+        let mut pieces = Pieces::default();
+        let reads: usize = (0..100)
+            .map(|_| round(&mut pieces, 40, 100, true).len())
+            .sum();
+        // A machine that halts between two rounds makes a late one.
+        assert!((100..=160).contains(&reads), "{reads}");
+    }
+
+    #[test]
+    fn answers_that_come_one_by_one_are_read_so_and_a_flood_is_bounded() {
+        let mut pieces = Pieces::default();
+        for _ in 0..=LOOKS_EVERY {
+            round(&mut pieces, 20, 40_000, true);
+        }
+        assert_eq!(round(&mut pieces, 3, 40_000, true), [256, 256, 238]);
+        let flood = round(&mut pieces, 100_000, 40_000, true);
+        assert!(flood.len() < 600, "{}", flood.len());
+        assert_eq!(flood.iter().sum::<usize>(), 25_000_000);
+        assert_eq!(
+            round(&mut pieces, 400, 40_000, true).len(),
+            1,
+            "as large as the last"
+        );
+        assert_eq!(round(&mut pieces, 400, 40_000, true).len(), 4);
+        round(&mut pieces, 3, 100, true);
+        round(&mut pieces, 3, 100, true);
+        assert!(!pieces.apart, "they come together again");
+    }
+}
