@@ -3,6 +3,7 @@
 
 #![allow(
     missing_docs,
+    clippy::cast_possible_truncation,
     clippy::unwrap_used,
     clippy::print_stdout,
     reason = "a measuring program: it may panic"

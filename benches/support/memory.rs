@@ -7,6 +7,7 @@ use std::task::{Context, Poll, Waker};
 
 use rmq_bench::protocol::frame::split;
 use rmq_bench::protocol::{FrameLimits, HeaderView, SerializeType};
+use rmq_bench::transport::receive::Receive;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::frames::reply;
@@ -87,6 +88,8 @@ impl Broker {
         lock(&self.0).answer();
     }
 }
+
+impl Receive for Pipe {}
 
 impl AsyncRead for Pipe {
     fn poll_read(

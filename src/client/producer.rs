@@ -19,7 +19,6 @@ use std::future::poll_fn;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
@@ -33,6 +32,7 @@ use crate::client::send::{AttemptResult, Ended, Next, Outgoing, SendCore, Sender
 use crate::client::slot::{Slot, SlotEnd, SlotHandler};
 use crate::client::validate;
 use crate::protocol::{SendStatus, UniqueId};
+use crate::transport::receive::Receive;
 use crate::transport::{Coalesce, IoCounters, IoCounts, Link, LinkOptions, Nanos, Pool};
 
 /// Sends in progress at most (C1.20's kind of limit, for all sends).
@@ -146,7 +146,7 @@ impl Producer {
         dial: impl Fn(&str) -> S + Send + Sync + 'static,
     ) -> Result<(), ClientError>
     where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        S: Receive + Send + 'static,
     {
         self.start_with(|| {
             let (driver, runtime) = (self.link_options().driver, Handle::current());

@@ -7,13 +7,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use crate::transport::clock::Nanos;
 use crate::transport::connection::Connection;
 use crate::transport::driver::{CloseReason, Driver, DriverOptions, Handler};
+use crate::transport::receive::Receive;
 use crate::transport::socket::{self, SocketOptions};
 
 /// First wait after a failed connect (R237).
@@ -204,7 +204,7 @@ impl<T: Send + 'static> Link<T> {
         runtime: &Handle,
     ) -> Self
     where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        S: Receive + Send + 'static,
         H: Handler<T> + 'static,
     {
         let (stop, mut stopped) = watch::channel(());
