@@ -232,6 +232,7 @@ fn record(count: u64) -> u64 {
         recorder.submitted(times.intended_ns, times.submitted_ns);
         recorder.attempt(broker, 0);
         recorder.acked(broker, SendStatus::SendOk, &times, 1);
+        recorder.read_after(10_000 + n % 83);
     })
 }
 

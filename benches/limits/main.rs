@@ -14,6 +14,9 @@ mod all_brokers;
 mod bare;
 mod library;
 mod raw;
+mod shards;
+#[path = "../support/mod.rs"]
+mod support;
 mod work;
 
 use std::time::Duration;
@@ -40,14 +43,20 @@ enum Client {
     Await,
     /// `send().await` from tasks on two threads.
     AwaitMulti,
+    /// Shards of the load face, each on a thread, over brokers in memory.
+    InMemory,
 }
 
 /// See the module.
 #[derive(Debug, Parser)]
 struct Args {
     client: Client,
-    #[arg(long)]
+    /// Where the brokers are, unless they are in memory.
+    #[arg(long, default_value = "")]
     namesrv: String,
+    /// Threads of the shards in memory.
+    #[arg(long, default_value_t = 1)]
+    shards: usize,
     /// Sends in flight; tasks of the awaiting clients.
     #[arg(long, default_value_t = 1024)]
     in_flight: usize,
@@ -85,6 +94,10 @@ fn main() {
     let used = match args.client {
         Client::RawAllBrokers => {
             println!("{}", all_brokers::run(&work));
+            return;
+        }
+        Client::InMemory => {
+            println!("{}", shards::run(args.shards, args.in_flight, work.slice));
             return;
         }
         Client::Raw => raw::saturate(&work),
