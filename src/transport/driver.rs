@@ -330,6 +330,7 @@ where
                 match state.in_flight.complete(header.opaque) {
                     Ok(entry) => {
                         let at = arrived.max(entry.written_at);
+                        self.pieces.answered(at.since(entry.written_at));
                         self.handler.reply(entry, &header, frame.body, at);
                     }
                     Err(Unmatched::Late) => self.handler.late(&header),

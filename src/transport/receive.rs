@@ -63,6 +63,8 @@ const PIECES_OF_A_FLOOD: usize = 4;
 const PIECES_OF_A_SIZE: u32 = 32;
 /// Answers that arrive within this need not be told apart.
 const RESOLUTION_NS: u64 = 32_000;
+/// Nor within this part of the service time.
+const SERVICE_PART: u64 = 32;
 /// A round later than this after the one before is read in small pieces in any case.
 const LATE_ROUND: Duration = Duration::from_micros(1_500);
 /// One round of so many begins with a small piece, to see how far the rest is from it.
@@ -85,6 +87,8 @@ pub struct Pieces {
     bytes_before: usize,
     reads: u32,
     first: Nanos,
+    /// Service time of an answer of late, in nanoseconds.
+    service_ns: u64,
 }
 
 /// Reads of the round at hand.
@@ -129,6 +133,12 @@ impl Pieces {
         }
     }
 
+    /// An answer came that had been waited for so long.
+    #[inline]
+    pub fn answered(&mut self, service_ns: u64) {
+        self.service_ns = service_ns;
+    }
+
     /// A read of the round; `whole` if it took all there was.
     pub fn read(&mut self, received: &Received, whole: bool) {
         self.stamped = received.stamped;
@@ -140,7 +150,8 @@ impl Pieces {
         if whole {
             self.emptied = received.read_at;
             if self.reads > 1 && self.size != Size::Everything {
-                self.apart = received.arrived.since(self.first) > RESOLUTION_NS;
+                let resolution = RESOLUTION_NS.max(self.service_ns / SERVICE_PART);
+                self.apart = received.arrived.since(self.first) > resolution;
             }
         }
     }
@@ -192,6 +203,21 @@ mod tests {
             .sum();
         // A machine that halts between two rounds makes a late one.
         assert!((100..=160).contains(&reads), "{reads}");
+    }
+
+    #[test]
+    fn what_is_small_beside_the_service_time_is_not_told_apart() {
+        let mut pieces = Pieces::default();
+        pieces.answered(8_000_000);
+        for _ in 0..=LOOKS_EVERY {
+            round(&mut pieces, 20, 10_000, true);
+        }
+        assert!(!pieces.apart, "200 us of 8 ms");
+        pieces.answered(2_000_000);
+        for _ in 0..=LOOKS_EVERY {
+            round(&mut pieces, 20, 10_000, true);
+        }
+        assert!(pieces.apart, "200 us of 2 ms");
     }
 
     #[test]
