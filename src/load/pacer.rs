@@ -14,7 +14,7 @@ use crate::client::send::{Outgoing, SendCore, SenderOptions};
 use crate::client::{BrokerId, ClientInstance, SendConfig, Topic};
 use crate::load::audit::AuditRecord;
 use crate::load::bodies::Bodies;
-use crate::load::coalesce::{LONGEST_READ_INTERVAL, READ_INTERVAL, ReadCoalescing};
+use crate::load::coalesce::{LONGEST_READ_INTERVAL, ReadCoalescing};
 use crate::load::completion::{LoadHandler, SharedShard};
 use crate::load::plan::SendMode;
 use crate::load::shard::{LoadToken, Recorders, Shard, ShardCounts, ShardLimits, Window};
@@ -321,7 +321,9 @@ impl Pacer {
             return Some(Wake::At(now));
         }
         let wake = self.next_wake(shard, now).min(self.next_second);
-        Some(match self.reads_within(shard, now) {
+        let reads_within = self.reads_within(shard, now);
+        shard.refill_from_pacer(reads_within.is_some());
+        Some(match reads_within {
             Some(interval) => Wake::ReadingAt(wake.min(now.plus(interval))),
             None => Wake::At(wake),
         })
@@ -340,7 +342,6 @@ impl Pacer {
         }
         self.coalescing
             .may_wait(now, shard.settled(), shard.in_flight())
-            .then_some(READ_INTERVAL)
     }
 
     fn sending_is_over(&self, shard: &Shard, now: Nanos) -> bool {

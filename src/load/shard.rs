@@ -172,6 +172,7 @@ pub struct Shard {
     blocked_since: Option<Nanos>,
     /// Attempts that ever ended.
     settled: u64,
+    refill: Refill,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -180,6 +181,15 @@ enum Sending {
     Stopped,
     /// By the late policy.
     Aborted,
+}
+
+/// Who sends on in a closed loop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Refill {
+    /// Whichever connection has made room.
+    ByAnswers,
+    /// The pacer, once all have read.
+    ByPacer,
 }
 
 impl Shard {
@@ -214,6 +224,7 @@ impl Shard {
             blocked: false,
             blocked_since: None,
             settled: 0,
+            refill: Refill::ByAnswers,
         }
     }
 
@@ -517,6 +528,15 @@ impl Shard {
         }
     }
 
+    /// In a closed loop whose answers are read together, the pacer looks once all connections have
+    /// read, and sends on for all of them with one write each.
+    pub(super) fn refill_from_pacer(&mut self, together: bool) {
+        self.refill = match together && self.source.is_closed_loop() {
+            true => Refill::ByPacer,
+            false => Refill::ByAnswers,
+        };
+    }
+
     /// Whether completions should send on at once: messages held back by the cap, a retry, or in a
     /// closed loop room for a batch. Refilling it one by one would write one by one; what is left
     /// over waits for the pacer's next tick at most.
@@ -529,7 +549,8 @@ impl Shard {
         } else {
             self.blocked
         };
-        self.is_sending() && refill || !self.waiting.is_empty()
+        self.refill == Refill::ByAnswers
+            && (self.is_sending() && refill || !self.waiting.is_empty())
     }
 
     /// Whether the pacer should come back at once, once the connections have written.

@@ -3,14 +3,13 @@
 //! A read of several segments has one kernel stamp, that of the last of them. Reading everything at
 //! once would therefore date early answers late by up to the time since the last read; reading
 //! answer by answer costs a call each. [`Pieces`] finds out from time to time how far apart the
-//! answers of a round arrive, and reads small pieces only where that matters. What the kernel has
+//! answers of a round arrive, and reads only where that matters in pieces, no smaller than they must be. What the kernel has
 //! merged while it waited has the later stamp all the same: a time is never too short by it, and too
 //! long by the time between two reads at most.
 
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 
@@ -56,8 +55,8 @@ impl Receive for DuplexStream {}
 const PIECE_BYTES: usize = 256;
 /// A round with more than this is a flood: a call per answer would cost more than its time is worth.
 const FLOOD_BYTES: usize = 8 * 1024;
-/// A flood like the last round is read in so many pieces.
-const PIECES_OF_A_FLOOD: usize = 4;
+/// A round like the last is read in so many pieces, if in pieces at all; a flood in no more.
+const LEAST_PIECES: usize = 4;
 /// After so many pieces of one size the next ones are twice as large, so that what nobody expected is
 /// read in a bounded number of calls too.
 const PIECES_OF_A_SIZE: u32 = 32;
@@ -66,7 +65,7 @@ const RESOLUTION_NS: u64 = 32_000;
 /// Nor within this part of the service time.
 const SERVICE_PART: u64 = 32;
 /// A round later than this after the one before is read in small pieces in any case.
-const LATE_ROUND: Duration = Duration::from_micros(1_500);
+const LATE_ROUND_NS: u64 = 1_500_000;
 /// One round of so many begins with a small piece, to see how far the rest is from it.
 const LOOKS_EVERY: u32 = 8;
 
@@ -74,14 +73,16 @@ const LOOKS_EVERY: u32 = 8;
 #[derive(Debug, Default)]
 pub struct Pieces {
     stamped: bool,
-    /// The answers of a round have lately arrived far apart.
-    apart: bool,
+    /// Time between the first and the last answer of a round, lately.
+    apart_ns: u64,
     rounds: u32,
     /// When everything that had arrived was last read.
     emptied: Nanos,
     size: Size,
     /// What a small piece is in this round.
     piece: usize,
+    /// Arrivals of a piece this far apart need not be told apart.
+    resolution_ns: u64,
     /// Bytes of the round, and of the one before it.
     bytes: usize,
     bytes_before: usize,
@@ -111,15 +112,24 @@ impl Pieces {
             return;
         }
         self.rounds = self.rounds.wrapping_add(1);
-        let late = Nanos::now() > self.emptied.plus(LATE_ROUND);
-        self.size = match (self.apart || late, self.rounds % LOOKS_EVERY) {
+        self.resolution_ns = RESOLUTION_NS.max(self.service_ns / SERVICE_PART);
+        let mut apart_ns = self.apart_ns;
+        let pause = Nanos::now().since(self.emptied);
+        if pause > LATE_ROUND_NS {
+            apart_ns = apart_ns.max(pause);
+        }
+        self.size = match (apart_ns > self.resolution_ns, self.rounds % LOOKS_EVERY) {
             (true, _) => Size::AllSmall,
             (false, 0) => Size::OneSmall,
             (false, _) => Size::Everything,
         };
         self.piece = match self.bytes_before {
-            0..=FLOOD_BYTES => PIECE_BYTES,
-            flood => flood / PIECES_OF_A_FLOOD,
+            before @ 0..=FLOOD_BYTES => {
+                // As many as the answers of a round must be told apart into, if they come evenly.
+                let pieces = usize::try_from(apart_ns / self.resolution_ns + 1);
+                PIECE_BYTES.max(before / pieces.unwrap_or(usize::MAX).max(LEAST_PIECES))
+            }
+            flood => flood / LEAST_PIECES,
         };
     }
 
@@ -150,8 +160,7 @@ impl Pieces {
         if whole {
             self.emptied = received.read_at;
             if self.reads > 1 && self.size != Size::Everything {
-                let resolution = RESOLUTION_NS.max(self.service_ns / SERVICE_PART);
-                self.apart = received.arrived.since(self.first) > resolution;
+                self.apart_ns = received.arrived.since(self.first);
             }
         }
     }
@@ -212,12 +221,17 @@ mod tests {
         for _ in 0..=LOOKS_EVERY {
             round(&mut pieces, 20, 10_000, true);
         }
-        assert!(!pieces.apart, "200 us of 8 ms");
+        let reads = round(&mut pieces, 20, 10_000, true).len();
+        assert_eq!(reads, 1, "200 us of 8 ms");
         pieces.answered(2_000_000);
         for _ in 0..=LOOKS_EVERY {
             round(&mut pieces, 20, 10_000, true);
         }
-        assert!(pieces.apart, "200 us of 2 ms");
+        let reads = round(&mut pieces, 20, 10_000, true).len();
+        assert!(
+            (4..=5).contains(&reads),
+            "200 us of 2 ms are told apart into 62 us: {reads}"
+        );
     }
 
     #[test]
@@ -226,7 +240,7 @@ mod tests {
         for _ in 0..=LOOKS_EVERY {
             round(&mut pieces, 20, 40_000, true);
         }
-        assert_eq!(round(&mut pieces, 3, 40_000, true), [256, 256, 238]);
+        assert_eq!(round(&mut pieces, 3, 40_000, true).len(), 3);
         let flood = round(&mut pieces, 100_000, 40_000, true);
         assert!(flood.len() < 600, "{}", flood.len());
         assert_eq!(flood.iter().sum::<usize>(), 25_000_000);
@@ -238,6 +252,7 @@ mod tests {
         assert_eq!(round(&mut pieces, 400, 40_000, true).len(), 4);
         round(&mut pieces, 3, 100, true);
         round(&mut pieces, 3, 100, true);
-        assert!(!pieces.apart, "they come together again");
+        let reads = round(&mut pieces, 3, 100, true).len();
+        assert_eq!(reads, 1, "they come together again");
     }
 }
