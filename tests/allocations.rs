@@ -24,12 +24,12 @@ use bytes::Bytes;
 use rmq_bench::broker::{ClusterSpec, EmbeddedCluster};
 use rmq_bench::client::retry::RetryPolicy;
 use rmq_bench::client::send::{Outgoing, SendCore, SenderOptions};
-use rmq_bench::client::{ClientConfig, ClientInstance, Message, Producer, SendConfig};
-use rmq_bench::load::WhenLate;
+use rmq_bench::client::{ClientConfig, ClientInstance, Compression, Message, Producer, SendConfig};
 use rmq_bench::load::bodies::Bodies;
 use rmq_bench::load::completion::{LoadHandler, SharedShard};
 use rmq_bench::load::shard::{LoadToken, Recorders, Shard, ShardLimits, Window};
 use rmq_bench::load::source::Source;
+use rmq_bench::load::{MessageShape, WhenLate};
 use rmq_bench::metrics::Recorder;
 use rmq_bench::protocol::{FrameLimits, HeaderView, RemotingCommand, RequestCode, SerializeType};
 use rmq_bench::transport::driver::Driver;
@@ -50,7 +50,7 @@ struct Rig {
 }
 
 /// A shard in a closed loop, one connection per broker.
-fn rig(oneway: bool, body_bytes: usize, tags: &str) -> Rig {
+fn rig(oneway: bool, message: &MessageShape) -> Rig {
     let cluster = EmbeddedCluster::start(ClusterSpec::default()).unwrap();
     let config = ClientConfig {
         namesrv: vec![cluster.namesrv_address()],
@@ -79,6 +79,7 @@ fn rig(oneway: bool, body_bytes: usize, tags: &str) -> Rig {
             retry: RetryPolicy {
                 retries: 2,
                 codes: Vec::new(),
+                pinned: false,
             },
             oneway,
         };
@@ -93,6 +94,7 @@ fn rig(oneway: bool, body_bytes: usize, tags: &str) -> Rig {
         when_late: WhenLate::CatchUp,
         late_after_ns: 1_000_000,
         audit: false,
+        messages_per_send: 1,
     };
     let source = Source::Closed {
         left: None,
@@ -106,7 +108,7 @@ fn rig(oneway: bool, body_bytes: usize, tags: &str) -> Rig {
         from: Nanos::now(),
         until: Nanos::NEVER,
     };
-    let bodies = Bodies::new(body_bytes, 1, tags).unwrap();
+    let bodies = Bodies::new(message, 1).unwrap();
     *shard.lock() = Some(Shard::new(core, source, bodies, limits, window, recorders));
     Rig {
         runtime,
@@ -137,8 +139,8 @@ impl Rig {
     }
 }
 
-fn ten_times_the_messages_mean_no_more_allocations(oneway: bool, body_bytes: usize, tags: &str) {
-    let rig = rig(oneway, body_bytes, tags);
+fn ten_times_the_messages_mean_no_more_allocations(oneway: bool, message: &MessageShape) {
+    let rig = rig(oneway, message);
     // Buffers and ring grow to their size.
     rig.allocations(50_000);
     let few = rig.allocations(10_000);
@@ -152,29 +154,41 @@ fn ten_times_the_messages_mean_no_more_allocations(oneway: bool, body_bytes: usi
     drop(rig.shard.lock().take());
 }
 
+/// With everything a message may carry, compressed below 4 KiB.
+fn labelled() -> MessageShape {
+    MessageShape {
+        random_bytes: 500,
+        tags: "TagA".into(),
+        keys: "order-1 customer-2".into(),
+        properties: vec![("region".into(), "eu".into())],
+        compression: Some(Compression::default()),
+        ..MessageShape::plain(8192)
+    }
+}
+
 #[test]
 fn async_and_sync_sends_allocate_nothing() {
-    ten_times_the_messages_mean_no_more_allocations(false, 128, "");
+    ten_times_the_messages_mean_no_more_allocations(false, &MessageShape::plain(128));
 }
 
 #[test]
 fn oneway_sends_allocate_nothing() {
-    ten_times_the_messages_mean_no_more_allocations(true, 128, "");
+    ten_times_the_messages_mean_no_more_allocations(true, &MessageShape::plain(128));
 }
 
 #[test]
-fn tags_allocate_nothing() {
-    ten_times_the_messages_mean_no_more_allocations(false, 128, "TagA");
+fn tags_keys_properties_and_compressed_bodies_allocate_nothing() {
+    ten_times_the_messages_mean_no_more_allocations(false, &labelled());
 }
 
 #[test]
 fn large_bodies_by_reference_allocate_nothing() {
-    ten_times_the_messages_mean_no_more_allocations(false, 8192, "");
+    ten_times_the_messages_mean_no_more_allocations(false, &MessageShape::plain(8192));
 }
 
 #[test]
-fn oneway_sends_with_tags_allocate_nothing() {
-    ten_times_the_messages_mean_no_more_allocations(true, 128, "TagA");
+fn oneway_sends_of_labelled_messages_allocate_nothing() {
+    ten_times_the_messages_mean_no_more_allocations(true, &labelled());
 }
 
 /// What `send().await` allocates over so many sends of 64 tasks on one producer.

@@ -90,9 +90,29 @@ fn wrong_values_name_option_key_and_meaning() {
         "--duration (profile key `duration`): 10 has no unit: did you mean 10s or 10ms?",
     );
     refused(&["-r", "-5"], "negative");
-    refused(&["--mode", "batch"], "not available yet in this version");
+    refused(&["--mode", "tx"], "not available yet in this version");
     refused(&["-n", "localhost"], "add :9876");
     refused(&["-n", "a:1", "--brokers", "2"], "contradicts --namesrv");
+}
+
+#[test]
+fn messages_and_batches_that_cannot_be_are_refused() {
+    let batch = |more: &[&str], text: &str| refused(&[&["-m", "batch"], more].concat(), text);
+    batch(&["--count", "33"], "multiple of 32");
+    batch(&["--batch", "0"], "no message");
+    batch(&["--batch", "5000", "-s", "1KiB"], "at most 4MiB");
+    batch(&["--delay-level", "3"], "contradicts --mode");
+    let both = ["--delay-level", "3", "--timer-delay", "5s"];
+    refused(&both, "delivered at one moment");
+    refused(&["--keys", " "], "blank");
+    refused(&["--properties", "KEYS=1"], "reserved");
+    refused(&["--properties", "a"], "not name=value");
+    refused(&["--compress", "gzip"], "none, zlib, lz4, zstd");
+    refused(
+        &["--compress", "zlib", "--compress-level", "10"],
+        "takes 0 to 9",
+    );
+    refused(&["--random-bytes", "30"], "has no unit");
 }
 
 #[test]

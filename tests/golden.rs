@@ -16,8 +16,8 @@ use rmq_bench::protocol::heartbeat::{HeartbeatData, unregister};
 use rmq_bench::protocol::message_id::{decode_offset_message_id, offset_message_id};
 use rmq_bench::protocol::route::{BrokerData, QueueData, TopicRoute};
 use rmq_bench::protocol::send::{
-    SendFields, SendHeader, SendReply, SendReplyFields, SendRequestView, SendTemplate, SendVersion,
-    born_digits, encode_reply,
+    SendFields, SendHeader, SendKind, SendReply, SendReplyFields, SendRequestView, SendTemplate,
+    SendVersion, born_digits, encode_reply,
 };
 use rmq_bench::protocol::{
     Frame, FrameLimits, HeaderView, Language, RemotingCommand, RequestCode, ResponseCode,
@@ -155,8 +155,7 @@ fn our_send(form: SerializeType, version: SendVersion, opaque: i32, oneway: bool
         topic: TOPIC.into(),
         default_topic: "TBW102".into(),
         default_queues: 4,
-        sys_flag: 0,
-        flag: 9,
+        unit_mode: false,
         broker_name: "broker-a".into(),
         language: Language::RUST,
     };
@@ -168,13 +167,17 @@ fn our_send(form: SerializeType, version: SendVersion, opaque: i32, oneway: bool
         opaque,
         queue_id: 3,
         oneway,
-        unique_id: &UNIQUE_ID,
+        unique_id: Some(&UNIQUE_ID),
         properties: &more,
         born: &born_digits(1_700_000_000_123),
         body_bytes: BODY.len(),
     };
     let mut out = Vec::new();
-    SendTemplate::new(form, &header).encode(&mut out, &fields);
+    let kind = SendKind {
+        flag: 9,
+        ..SendKind::default()
+    };
+    SendTemplate::new(form, &header, kind).encode(&mut out, &fields);
     out.extend_from_slice(BODY);
     out
 }
@@ -267,9 +270,12 @@ fn java_s_frames_are_read_as_they_were_meant() {
                     default_topic: "TBW102".into(),
                     default_queues: 4,
                     queue_id: 3,
-                    sys_flag: 0,
                     born_ms: 1_700_000_000_123,
-                    flag: 9,
+                    kind: SendKind {
+                        flag: 9,
+                        ..SendKind::default()
+                    },
+                    unit_mode: false,
                     properties: java.properties.into(),
                     broker_name: "broker-a".into(),
                 };

@@ -138,6 +138,92 @@ fn requests_with_json_headers_do_in_every_mode() {
 }
 
 #[test]
+fn batches_are_counted_and_timed_by_their_messages() {
+    for rate in ["2000", "max"] {
+        let cluster = cluster(ClusterSpec::default());
+        let arguments = [
+            "-m", "batch", "--batch", "20", "-r", rate, "--count", "500", "-s", "100",
+        ];
+        let result = result_against(&cluster, &arguments);
+        all_acked(&result, 500);
+        assert_eq!(result["run"]["batch"], 20);
+        assert_eq!(result["retries"]["attempts"], 500);
+        for times in ["response", "lateness", "queue", "service"] {
+            assert_eq!(result["latency"][times]["count"], 500, "{times}");
+        }
+        let stored = cluster.stored();
+        assert_eq!((stored.messages(), stored.body_bytes()), (500, 50_000));
+    }
+}
+
+#[test]
+fn keyed_messages_have_one_of_their_key_in_flight() {
+    // Answers take 20 ms: 8 keys let no more than 400 a second through, whatever the callers.
+    let cluster = cluster(ClusterSpec {
+        behaviour: Behaviour {
+            delay: std::time::Duration::from_millis(20),
+            ..Behaviour::default()
+        },
+        ..ClusterSpec::default()
+    });
+    for mode in ["sync", "async"] {
+        let arguments = [
+            "-m",
+            mode,
+            "--sharding-keys",
+            "8",
+            "-d",
+            "1s",
+            "--warmup",
+            "0s",
+        ];
+        let result = result_against(&cluster, &arguments);
+        let acked = number(&result, "/accounts/acked");
+        assert!((8..=8 * 51).contains(&acked), "{mode}: {acked}");
+    }
+}
+
+#[test]
+fn a_batch_may_be_given_in_bytes() {
+    let cluster = cluster(ClusterSpec::default());
+    // 22 of the record, 100 of body, 42 of id, 10 of WAIT: five of them in 900 bytes.
+    let arguments = [
+        "-m", "batch", "--batch", "900B", "--count", "500", "-s", "100",
+    ];
+    let result = result_against(&cluster, &arguments);
+    all_acked(&result, 500);
+    assert_eq!(result["run"]["batch"], 5);
+}
+
+#[test]
+fn labels_and_compression_reach_the_broker() {
+    let cluster = cluster(ClusterSpec::default());
+    let arguments = [
+        "--count",
+        "200",
+        "-s",
+        "8KiB",
+        "--random-bytes",
+        "25%",
+        "--compress",
+        "lz4",
+        "--keys",
+        "k1 k2",
+        "--properties",
+        "a=1,b=2",
+        "--tags",
+        "T",
+        "--delay-level",
+        "2",
+    ];
+    let result = result_against(&cluster, &arguments);
+    all_acked(&result, 200);
+    let bytes = cluster.stored().body_bytes();
+    let random = 200 * 2048;
+    assert!((random..random * 5 / 4).contains(&bytes), "{bytes}");
+}
+
+#[test]
 fn a_deadline_ends_sends_long_before_their_timeout() {
     for mode in ["sync", "async"] {
         let cluster = cluster(ClusterSpec {

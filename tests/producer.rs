@@ -13,8 +13,10 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use rmq_bench::broker::{Behaviour, ClusterSpec, EmbeddedCluster, Reject};
+use rmq_bench::client::message_queue::by_hash;
 use rmq_bench::client::{
-    ClientError, ErrorKind, Message, Producer, SendConfig, SendResult, ServiceState,
+    ClientError, Delivery, ErrorKind, Message, MessageQueue, Producer, SendConfig, SendResult,
+    ServiceState,
 };
 use rmq_bench::protocol::{ResponseCode, SendStatus};
 use support::{DEADLINE, TOPIC, client_of, cluster, eventually};
@@ -93,6 +95,188 @@ async fn a_send_tells_where_the_message_is() {
         by_broker,
         HashMap::from([("broker-0", 20), ("broker-1", 20)])
     );
+    producer.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_message_goes_to_the_queue_it_is_sent_to() {
+    // R46, R50, R112
+    let cluster = cluster(ClusterSpec::default());
+    let producer = producer(&cluster);
+    let queues = producer.queues(TOPIC).await.unwrap();
+    let named: Vec<_> = queues.iter().map(|q| (&*q.broker, q.queue_id)).collect();
+    let of = |broker| (0..4).map(move |queue_id| (broker, queue_id));
+    assert_eq!(
+        named,
+        of("broker-0").chain(of("broker-1")).collect::<Vec<_>>()
+    );
+    for queue in &queues {
+        for offset in 0..3 {
+            let sent = producer.send_to(queue, Message::new("x")).await.unwrap();
+            assert_eq!(sent.broker, queue.broker);
+            let place = sent.receipt.read();
+            assert_eq!(u32::try_from(place.queue_id), Ok(queue.queue_id));
+            assert_eq!(place.queue_offset, offset);
+        }
+        let sent = producer.send_oneway_to(queue, Message::new("x")).await;
+        assert_eq!(sent.unwrap().broker, queue.broker);
+    }
+    let elsewhere = MessageQueue {
+        broker: "broker-7".into(),
+        ..queues[0].clone()
+    };
+    let result = producer.send_to(&elsewhere, Message::new("x")).await;
+    assert!(
+        matches!(result, Err(ClientError::Illegal { .. })),
+        "{result:?}"
+    );
+    // A queue the route does not list is the broker's to refuse.
+    let beyond = MessageQueue {
+        queue_id: 99,
+        ..queues[0].clone()
+    };
+    let result = producer.send_to(&beyond, Message::new("x")).await;
+    assert!(
+        matches!(result, Err(ClientError::Send { attempts: 1, .. })),
+        "{result:?}"
+    );
+    producer.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_send_to_one_queue_is_tried_once() {
+    // R46, R51
+    let cluster = behaving(Behaviour {
+        reject: Some(Reject {
+            every: 1,
+            code: ResponseCode::SYSTEM_BUSY,
+            remark: "busy".into(),
+        }),
+        ..Behaviour::default()
+    });
+    let producer = producer(&cluster);
+    let queues = producer.queues(TOPIC).await.unwrap();
+    let keyed = Message::new("x").with_sharding_key("order-1").unwrap();
+    for result in [
+        producer.send_to(&queues[0], Message::new("x")).await,
+        producer.send(TOPIC, keyed).await,
+    ] {
+        let Err(ClientError::Send { attempts, .. }) = result else {
+            panic!("{result:?}");
+        };
+        assert_eq!(attempts, 1);
+    }
+    let result = producer.send(TOPIC, Message::new("x")).await;
+    assert!(
+        matches!(result, Err(ClientError::Send { attempts: 3, .. })),
+        "{result:?}"
+    );
+    producer.shutdown().await;
+}
+
+#[tokio::test]
+async fn keys_and_selectors_take_the_queue_java_takes() {
+    // R56, R57
+    let cluster = cluster(ClusterSpec::default());
+    let producer = producer(&cluster);
+    let queues = producer.queues(TOPIC).await.unwrap();
+    for (key, index) in [("OrderID188", 0), ("order-1", 6), ("polygenelubricants", 0)] {
+        let keyed = Message::new("x").with_sharding_key(key).unwrap();
+        let selected = |queues: &[MessageQueue], _: &Message| by_hash(queues, key).cloned();
+        for sent in [
+            producer.send(TOPIC, keyed).await.unwrap(),
+            producer
+                .send_selected(TOPIC, Message::new("x"), selected)
+                .await
+                .unwrap(),
+        ] {
+            let queue: &MessageQueue = &queues[index];
+            assert_eq!(sent.broker, queue.broker, "{key}");
+            let queue_id = sent.receipt.read().queue_id;
+            assert_eq!(u32::try_from(queue_id), Ok(queue.queue_id), "{key}");
+        }
+    }
+    let none = producer
+        .send_selected(TOPIC, Message::new("x"), |_, _| None)
+        .await;
+    assert!(matches!(none, Err(ClientError::Illegal { .. })), "{none:?}");
+    let other = MessageQueue {
+        topic: "Other".into(),
+        ..queues[0].clone()
+    };
+    let other = producer
+        .send_selected(TOPIC, Message::new("x"), |_, _| Some(other))
+        .await;
+    assert!(
+        matches!(other, Err(ClientError::Illegal { .. })),
+        "{other:?}"
+    );
+    producer.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_batch_is_stored_in_one_queue_each_message_with_its_id() {
+    // R60–R65
+    let cluster = cluster(ClusterSpec::default());
+    let producer = producer(&cluster);
+    let message = |n: u32| Message::new(format!("letter {n}"));
+    let messages: Vec<Message> = (0..5).map(message).collect();
+    let sent = producer.send_batch(TOPIC, &messages).await.unwrap();
+    assert_eq!((sent.status, sent.attempts), (Some(SendStatus::SendOk), 1));
+    let ids: HashSet<_> = sent.message_ids().collect();
+    assert_eq!(ids.len(), 5);
+    assert!(ids.contains(&sent.message_id));
+    let place = sent.receipt.read();
+    assert_eq!(place.queue_offset, 0, "that of the first");
+    let offset_ids: HashSet<_> = place.offset_message_id.split(',').collect();
+    assert_eq!(offset_ids.len(), 5);
+    assert_eq!(cluster.stored().topic_messages(TOPIC), 5);
+    let next = producer.send(TOPIC, message(6)).await.unwrap();
+    assert!(!ids.contains(&next.message_id));
+    producer.shutdown().await;
+}
+
+#[tokio::test]
+async fn batches_that_brokers_would_misread_are_refused_before_anything_is_sent() {
+    let cluster = cluster(ClusterSpec::default());
+    let send = SendConfig {
+        max_message_bytes: 1000,
+        ..SendConfig::default()
+    };
+    let producer = producer_with(&cluster, send);
+    producer.start().unwrap();
+    let plain = || Message::new("x");
+    let delayed = plain().with_delivery(Delivery::Level(1)).unwrap();
+    let large = || Message::new(vec![b'x'; 600]);
+    for (topic, batch) in [
+        (TOPIC, vec![]),
+        (TOPIC, vec![plain(), delayed]),
+        (TOPIC, vec![plain(), plain().with_wait(false)]),
+        (TOPIC, vec![plain(), Message::new("")]),
+        (TOPIC, vec![large(), large()]),
+        ("%RETRY%group", vec![plain(), plain()]),
+    ] {
+        let result = producer.send_batch(topic, &batch).await;
+        let illegal = matches!(result, Err(ClientError::Illegal { .. }));
+        assert!(illegal, "{topic}, {batch:?}: {result:?}");
+    }
+    let stored = cluster.stored();
+    assert_eq!((stored.route_queries, stored.connections()), (0, 0));
+    producer.shutdown().await;
+}
+
+#[tokio::test]
+async fn bodies_are_compressed_from_the_threshold_on() {
+    // R159, R222
+    let cluster = cluster(ClusterSpec::default());
+    let producer = producer(&cluster);
+    for (bytes, stored) in [(4095, 4095..4096), (4096, 1..200)] {
+        let before = cluster.stored().body_bytes();
+        let message = Message::new(vec![b'x'; bytes]);
+        producer.send(TOPIC, message).await.unwrap();
+        let taken = cluster.stored().body_bytes() - before;
+        assert!(stored.contains(&taken), "{bytes} were stored as {taken}");
+    }
     producer.shutdown().await;
 }
 

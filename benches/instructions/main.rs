@@ -13,7 +13,6 @@
 mod support;
 
 use std::hint::black_box;
-use std::num::NonZeroU64;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -21,17 +20,14 @@ use clap::{Parser, ValueEnum};
 use mimalloc::MiMalloc;
 use rmq_bench::client::Message;
 use rmq_bench::client::send::{Carrier, Ended, Outgoing};
-use rmq_bench::load::schedule::{Schedule, ShardOf};
+use rmq_bench::load::Arrivals;
 use rmq_bench::load::shard::Window;
-use rmq_bench::load::source::Source;
-use rmq_bench::load::{Arrivals, Rate};
-use rmq_bench::metrics::{Recorder, SendTimes};
-use rmq_bench::protocol::frame::split;
-use rmq_bench::protocol::send::SendReply;
-use rmq_bench::protocol::{FrameLimits, HeaderView, SendStatus, SerializeType};
+use rmq_bench::metrics::Recorder;
+use rmq_bench::protocol::{HeaderView, SerializeType};
 use rmq_bench::transport::{CloseReason, Entry, Handler, Nanos};
 use support::frames::{self, BATCH_BYTES, BODY_BYTES, Encoder};
 use support::memory::Answers;
+use support::parts;
 use support::rig::{ProducerRig, ShardRig, Shared, Side, runtime};
 
 #[global_allocator]
@@ -110,15 +106,7 @@ fn encode(count: u64, form: SerializeType, message: Message) -> u64 {
 }
 
 fn decode(count: u64, bytes: &[u8], fields: bool) -> u64 {
-    repeat(count, |_| {
-        let frame = split(black_box(bytes), FrameLimits::default());
-        let frame = frame.unwrap().unwrap();
-        let view = HeaderView::parse(frame.serialize_type, frame.header).unwrap();
-        if fields {
-            black_box(SendReply::parse(&view.ext).unwrap());
-        }
-        black_box((view.code, view.opaque, &view.remark));
-    })
+    repeat(count, |_| parts::parse(bytes, fields))
 }
 
 struct Token(Arc<Message>);
@@ -218,34 +206,11 @@ fn send(count: u64, part: Part) -> u64 {
 
 fn record(count: u64) -> u64 {
     let mut recorder: Recorder = Recorder::new(2);
-    repeat(count, |n| {
-        let intended_ns = n * 20_000;
-        let times = SendTimes {
-            intended_ns,
-            submitted_ns: intended_ns + 400_000 + n % 97,
-            written_ns: intended_ns + 420_000 + n % 89,
-            received_ns: intended_ns + 900_000 + n % 10_007,
-        };
-        let broker = usize::from(n % 2 == 1);
-        let recorder = black_box(&mut recorder);
-        recorder.planned(1);
-        recorder.submitted(times.intended_ns, times.submitted_ns);
-        recorder.attempt(broker, 0);
-        recorder.acked(broker, SendStatus::SendOk, &times, 1);
-        recorder.read_after(10_000 + n % 83);
-    })
+    repeat(count, |n| parts::record(black_box(&mut recorder), n))
 }
 
 fn due(count: u64, arrivals: Arrivals) -> u64 {
-    let rate = Rate {
-        messages: NonZeroU64::new(50_000).unwrap(),
-        period_ns: NonZeroU64::new(1_000_000_000).unwrap(),
-    };
-    let mut source = Source::Open {
-        schedule: Schedule::new(rate, arrivals, 1, ShardOf::WHOLE),
-        start: Nanos(1),
-        end_number: u64::MAX,
-    };
+    let mut source = parts::open_source(arrivals);
     let window = Window {
         from: Nanos(1),
         until: Nanos::NEVER,

@@ -117,6 +117,7 @@ pub(crate) fn run(work: &Work) -> Used {
             retry: RetryPolicy {
                 retries: 0,
                 codes: Vec::new(),
+                pinned: false,
             },
             oneway: false,
         };

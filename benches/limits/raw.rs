@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use rmq_bench::protocol::code::Language;
 use rmq_bench::protocol::frame::split;
 use rmq_bench::protocol::message_id::{UniquePrefix, UniqueSequence};
-use rmq_bench::protocol::send::{SendFields, SendHeader, SendTemplate, SendVersion, born_digits};
+use rmq_bench::protocol::send::{
+    SendFields, SendHeader, SendKind, SendTemplate, SendVersion, born_digits,
+};
 use rmq_bench::protocol::{FrameLimits, SerializeType};
 
 use crate::work::{Counts, Meter, TOPIC, Used, Work};
@@ -27,18 +29,17 @@ pub(crate) fn frame_to(work: &Work, broker: &str, queue_id: u32) -> Vec<u8> {
         topic: TOPIC.into(),
         default_topic: "TBW102".into(),
         default_queues: 4,
-        sys_flag: 0,
-        flag: 0,
+        unit_mode: false,
         broker_name: broker.into(),
         language: Language::RUST,
     };
-    let template = SendTemplate::new(SerializeType::Binary, &header);
+    let template = SendTemplate::new(SerializeType::Binary, &header, SendKind::default());
     let prefix = UniquePrefix::new(Ipv4Addr::LOCALHOST, 1, 2);
     let fields = SendFields {
         opaque: 1,
         queue_id,
         oneway: false,
-        unique_id: &prefix.with(UniqueSequence::default().next_suffix()),
+        unique_id: Some(&prefix.with(UniqueSequence::default().next_suffix())),
         properties: b"WAIT\x01true\x02",
         born: &born_digits(1_700_000_000_000),
         body_bytes: work.body_bytes,

@@ -29,8 +29,7 @@ pub(crate) fn send_header() -> SendHeader {
         topic: TOPIC.into(),
         default_topic: "TBW102".into(),
         default_queues: 4,
-        sys_flag: 0,
-        flag: 0,
+        unit_mode: false,
         broker_name: "broker-0".into(),
         language: Language::RUST,
     }
@@ -62,7 +61,7 @@ pub(crate) struct Encoder {
 impl Encoder {
     pub(crate) fn new(form: SerializeType, message: Message) -> Self {
         Self {
-            template: SendTemplate::new(form, &send_header()),
+            template: SendTemplate::new(form, &send_header(), message.kind()),
             prefix: UniquePrefix::new(Ipv4Addr::LOCALHOST, 1234, 5),
             sequence: UniqueSequence::default(),
             born: born_digits(1_700_000_000_000),
@@ -77,7 +76,7 @@ impl Encoder {
             opaque,
             queue_id: 7,
             oneway: false,
-            unique_id: &self.prefix.with(self.sequence.next_suffix()),
+            unique_id: Some(&self.prefix.with(self.sequence.next_suffix())),
             properties: self.message.properties(),
             born: &self.born,
             body_bytes: self.message.body().len(),

@@ -4,5 +4,6 @@
 
 pub(crate) mod frames;
 pub(crate) mod memory;
+pub(crate) mod parts;
 pub(crate) mod ratio;
 pub(crate) mod rig;

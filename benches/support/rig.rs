@@ -9,11 +9,11 @@ use rmq_bench::broker::{ClusterSpec, EmbeddedCluster};
 use rmq_bench::client::retry::RetryPolicy;
 use rmq_bench::client::send::{Outgoing, SendCore, SenderOptions};
 use rmq_bench::client::{ClientConfig, ClientInstance, Producer, SendConfig, Topic};
-use rmq_bench::load::WhenLate;
 use rmq_bench::load::bodies::Bodies;
 use rmq_bench::load::completion::{LoadHandler, SharedShard};
 use rmq_bench::load::shard::{LoadToken, Recorders, Shard, ShardLimits, Window};
 use rmq_bench::load::source::Source;
+use rmq_bench::load::{MessageShape, WhenLate};
 use rmq_bench::metrics::Recorder;
 use rmq_bench::transport::{Coalesce, Handler, IoCounters, Link, Nanos, Pool};
 use tokio::runtime::{Handle, Runtime};
@@ -83,6 +83,7 @@ impl Shared {
             retry: RetryPolicy {
                 retries: 2,
                 codes: Vec::new(),
+                pinned: false,
             },
             oneway,
         };
@@ -139,6 +140,7 @@ impl ShardRig {
             when_late: WhenLate::CatchUp,
             late_after_ns: 1_000_000,
             audit: false,
+            messages_per_send: 1,
         };
         let source = Source::Closed {
             left: None,
@@ -152,7 +154,7 @@ impl ShardRig {
             from: Nanos::now(),
             until: Nanos::NEVER,
         };
-        let bodies = Bodies::new(BODY_BYTES, 1, "").unwrap();
+        let bodies = Bodies::new(&MessageShape::plain(BODY_BYTES), 1).unwrap();
         *shard.lock() = Some(Shard::new(core, source, bodies, limits, window, recorders));
         Self {
             runtime,

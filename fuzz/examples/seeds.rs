@@ -9,7 +9,8 @@ use rmq_bench::protocol::heartbeat::{HeartbeatData, unregister};
 use rmq_bench::protocol::message_id::{UniquePrefix, UniqueSuffix, offset_message_id};
 use rmq_bench::protocol::route::{BrokerData, QueueData, TopicRoute};
 use rmq_bench::protocol::send::{
-    SendFields, SendHeader, SendReplyFields, SendTemplate, SendVersion, born_digits, encode_reply,
+    SendFields, SendHeader, SendKind, SendReplyFields, SendTemplate, SendVersion, born_digits,
+    encode_reply,
 };
 use rmq_bench::protocol::{
     Language, RemotingCommand, RequestCode, ResponseCode, SerializeType, properties,
@@ -100,8 +101,7 @@ fn message(form: SerializeType, version: SendVersion) -> Vec<u8> {
         topic: "BenchmarkTest".into(),
         default_topic: "TBW102".into(),
         default_queues: 4,
-        sys_flag: 0,
-        flag: 0,
+        unit_mode: false,
         broker_name: "broker-a".into(),
         language: Language::RUST,
     };
@@ -109,13 +109,13 @@ fn message(form: SerializeType, version: SendVersion) -> Vec<u8> {
         opaque: 7,
         queue_id: 3,
         oneway: version == SendVersion::V1,
-        unique_id: &UniquePrefix::new(Ipv4Addr::LOCALHOST, 1, 2).with(UniqueSuffix(3)),
+        unique_id: Some(&UniquePrefix::new(Ipv4Addr::LOCALHOST, 1, 2).with(UniqueSuffix(3))),
         properties: &some_properties(),
         born: &born_digits(1_700_000_000_000),
         body_bytes: 4,
     };
     let mut bytes = Vec::new();
-    SendTemplate::new(form, &header).encode(&mut bytes, &fields);
+    SendTemplate::new(form, &header, SendKind::default()).encode(&mut bytes, &fields);
     bytes.extend_from_slice(b"body");
     bytes
 }

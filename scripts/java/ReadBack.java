@@ -316,6 +316,8 @@ public final class ReadBack {
         line.put("bornTimestamp", message.getBornTimestamp());
         line.put("sysFlag", message.getSysFlag());
         line.put("flag", message.getFlag());
+        line.put("storeSize", message.getStoreSize());
+        line.put("storeTimestamp", message.getStoreTimestamp());
         return line;
     }
 }

@@ -63,9 +63,9 @@ impl Handler {
         }
         self.state.shared.counters.requests.add(1);
         match RequestCode(header.code) {
-            RequestCode::SEND_MESSAGE | RequestCode::SEND_MESSAGE_V2 => {
-                self.send(&header, frame, script, now_ns, outbox)
-            }
+            RequestCode::SEND_MESSAGE
+            | RequestCode::SEND_MESSAGE_V2
+            | RequestCode::SEND_BATCH_MESSAGE => self.send(&header, frame, script, now_ns, outbox),
             _ => {
                 self.other(&header, frame, outbox)?;
                 outbox.commit(script.release_ns(now_ns));

@@ -100,7 +100,7 @@ mod tests {
     proptest! {
         #[test]
         fn the_bytes_are_those_of_the_general_encoder(
-            opaque: i32, queue_id: u32, queue_offset: u64, id in "[A-Z0-9\"\\\\é\u{1}]{0,40}",
+            opaque: i32, queue_id: u32, queue_offset: u64, id in "[A-Z0-9\"\\\\é\u{1}]{1,40}",
         ) {
             let message_id = b"0A00000100002A9F00000000000003E8";
             for form in [SerializeType::Json, SerializeType::Binary] {

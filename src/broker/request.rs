@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use crate::protocol::RequestCode;
 use crate::protocol::error::DecodeError;
 use crate::protocol::header::{ExtFields, HeaderView, binary};
-use crate::protocol::send::SendRequestView;
+use crate::protocol::send::{SendRequest as SendRequestKind, SendRequestView};
 
 /// The fields of a send request that matter to a broker which keeps counts only.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +24,8 @@ pub(super) struct SendRequest<'a> {
     pub(super) queue_id: i32,
     /// Encoded properties.
     pub(super) properties: Cow<'a, str>,
+    /// The body holds several messages.
+    pub(super) batch: bool,
     /// `bodyCrc32` as it came.
     pub(super) body_checksum: Option<Cow<'a, str>>,
 }
@@ -38,6 +40,7 @@ pub(super) struct Memory {
     topic: String,
     default_topic: String,
     default_queues: i32,
+    batch: bool,
 }
 
 impl Memory {
@@ -75,6 +78,7 @@ impl Memory {
             default_queues: self.default_queues,
             queue_id: queue_id?,
             properties,
+            batch: self.batch,
             body_checksum: None,
         })
     }
@@ -94,6 +98,7 @@ impl Memory {
             default_queues: view.default_queues,
             queue_id: view.queue_id,
             properties: view.properties,
+            batch: view.kind.request == SendRequestKind::Batch,
             body_checksum: body_checksum(header)?,
         };
         self.learn(header);
@@ -102,6 +107,7 @@ impl Memory {
 
     fn learn(&mut self, header: &HeaderView<'_>) {
         self.leading.clear();
+        self.batch = false;
         let ExtFields::Binary(entries) = header.ext else {
             return;
         };
@@ -120,7 +126,8 @@ impl Memory {
                     Ok(queues) => self.default_queues = queues,
                     Err(_) => leading = false,
                 },
-                [b'a' | b'f' | b'h' | b'j' | b'k' | b'l' | b'm' | b'n'] => {}
+                b"m" => self.batch = &*value == "true",
+                [b'a' | b'f' | b'h' | b'j' | b'k' | b'l' | b'n'] => {}
                 _ => leading = false,
             }
             if leading {

@@ -8,10 +8,12 @@ use crate::broker::reply::{self, Stored};
 use crate::broker::request::SendRequest;
 use crate::broker::state::BrokerState;
 use crate::broker::topics::{self, Topic};
+use crate::protocol::code::CLIENT_VERSION;
 use crate::protocol::frame::Frame;
 use crate::protocol::header::HeaderView;
 use crate::protocol::route::permission;
-use crate::protocol::{ResponseCode, properties};
+use crate::protocol::send::{SendReplyFields, encode_reply};
+use crate::protocol::{ResponseCode, batch, properties};
 
 /// Bytes of a stored message besides topic, properties and body (Java: `MessageExtEncoder`).
 const RECORD_BYTES: usize = 91;
@@ -77,12 +79,30 @@ impl Store {
             );
         }
         check_body(state, frame.body, request)?;
-        let Some(queue_offset) = topic.append(queue_id as usize) else {
+        let counters = &state.shared.counters;
+        if request.batch {
+            let (queue_offset, ids) = append_batch(state, topic, queue_id, frame.body)?;
+            if swallow {
+                counters.swallowed_replies.add(1);
+            } else if !header.is_oneway() {
+                let fields = SendReplyFields {
+                    opaque: header.opaque,
+                    code: ResponseCode::SUCCESS,
+                    offset_message_id: &ids,
+                    queue_id,
+                    queue_offset,
+                    transaction_id: "",
+                };
+                let form = state.reply_form.of(frame.serialize_type);
+                encode_reply(form, outbox.buffer(), CLIENT_VERSION, &fields);
+            }
+            return Ok(());
+        }
+        let Some(queue_offset) = topic.append(queue_id as usize, 1) else {
             return refuse(ResponseCode::SYSTEM_ERROR, "no such queue");
         };
         let record = RECORD_BYTES + topic.name.len() + request.properties.len() + frame.body.len();
         let commit_log_offset = state.append_bytes(record);
-        let counters = &state.shared.counters;
         counters.messages.add(1);
         counters.body_bytes.add(frame.body.len() as u64);
         if header.is_oneway() {
@@ -109,6 +129,40 @@ impl Store {
         reply::encode(form, outbox.buffer(), &stored);
         Ok(())
     }
+}
+
+/// Stores the messages of a batch one after the other in one queue, or none of them: the queue offset
+/// of the first, and all offset ids, separated by commas.
+#[inline(never)]
+fn append_batch(
+    state: &BrokerState,
+    topic: &Topic,
+    queue_id: u32,
+    body: &[u8],
+) -> Result<(u64, String), Refusal> {
+    let Ok(records) = batch::records(body).collect::<Result<Vec<_>, _>>() else {
+        return refuse(
+            ResponseCode::MESSAGE_ILLEGAL,
+            "the batch has broken records",
+        );
+    };
+    let Some(queue_offset) = topic.append(queue_id as usize, records.len() as u64) else {
+        return refuse(ResponseCode::SYSTEM_ERROR, "no such queue");
+    };
+    let counters = &state.shared.counters;
+    let mut ids = String::new();
+    for record in &records {
+        let stored = record.properties.len() + record.body.len();
+        let commit_log_offset = state.append_bytes(RECORD_BYTES + topic.name.len() + stored);
+        if !ids.is_empty() {
+            ids.push(',');
+        }
+        let id = state.message_ids.with(commit_log_offset);
+        ids.push_str(str::from_utf8(&id).unwrap_or_default());
+        counters.body_bytes.add(record.body.len() as u64);
+    }
+    counters.messages.add(records.len() as u64);
+    Ok((queue_offset, ids))
 }
 
 /// UNIQ_KEY; most clients write it first.

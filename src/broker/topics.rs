@@ -42,13 +42,13 @@ impl Topic {
         u32::try_from(self.queues.len()).unwrap_or(u32::MAX)
     }
 
-    /// Appends one message and returns its queue offset; `None` if there is no such queue. Call
-    /// from the broker's thread only.
+    /// Appends so many messages and returns the queue offset of the first; `None` if there is no such
+    /// queue. Call from the broker's thread only.
     #[inline]
-    pub(super) fn append(&self, queue: usize) -> Option<u64> {
+    pub(super) fn append(&self, queue: usize, messages: u64) -> Option<u64> {
         let next = self.queues.get(queue)?;
         let offset = next.load(Ordering::Relaxed);
-        next.store(offset + 1, Ordering::Relaxed);
+        next.store(offset + messages, Ordering::Relaxed);
         Some(offset)
     }
 
@@ -162,10 +162,10 @@ mod tests {
         let topic = table.create("T", 2, 6);
         assert_ne!(table.generation(), before);
         assert_eq!(
-            [0, 0, 1].map(|queue| topic.append(queue)),
+            [0, 0, 1].map(|queue| topic.append(queue, 1)),
             [0, 1, 0].map(Some)
         );
-        assert_eq!(topic.append(2), None);
+        assert_eq!(topic.append(2, 1), None);
         let wider = table.create("T", 3, 4);
         assert_eq!(wider.lengths(), [2, 1, 0]);
         assert_eq!(wider.permission(), 4);

@@ -4,7 +4,7 @@ use crate::cli::{figure, samples};
 use crate::config::threshold::Threshold;
 use crate::config::value::DurationSetting;
 use crate::config::{RunPlan, Target};
-use crate::load::{Arrivals, LoadModel, SendMode, WhenLate};
+use crate::load::{Arrivals, LoadModel, WhenLate};
 use crate::metrics::units::percent;
 
 /// What the plan sends where, how fast and for how long; one topic per line.
@@ -40,9 +40,10 @@ pub fn text(plan: &RunPlan) -> String {
         lines.push(("fails if", judged(plan, threshold)));
     }
     let most = percent(report.max_error_rate);
-    let failures = match plan.load.mode {
-        SendMode::Oneway => "fail",
-        SendMode::Sync | SendMode::Async => "fail or stay unknown",
+    let failures = if plan.load.mode.is_answered() {
+        "fail or stay unknown"
+    } else {
+        "fail"
     };
     lines.push((
         "fails if",
@@ -80,7 +81,7 @@ fn target(plan: &RunPlan) -> String {
 }
 
 fn messages(plan: &RunPlan) -> String {
-    let size = plan.load.body_bytes as u64;
+    let size = plan.load.message.body_bytes as u64;
     match plan.planned_messages() {
         Some(messages) => format!(
             "{} messages of {}: {} of bodies",
@@ -89,9 +90,10 @@ fn messages(plan: &RunPlan) -> String {
             figure::bytes(messages.saturating_mul(size)),
         ),
         None => {
-            let limit = match plan.load.mode {
-                SendMode::Oneway => "the sockets take",
-                SendMode::Sync | SendMode::Async => "answers allow",
+            let limit = if plan.load.mode.is_answered() {
+                "answers allow"
+            } else {
+                "the sockets take"
             };
             format!("as many messages of {} as {limit}", figure::bytes(size))
         }
@@ -132,12 +134,12 @@ fn bound(plan: &RunPlan) -> String {
 
 fn rate(plan: &RunPlan) -> String {
     let LoadModel::Open(rate) = plan.load.model else {
-        return match plan.load.mode {
-            SendMode::Oneway => "max: a closed loop, as fast as the sockets take".to_owned(),
-            SendMode::Sync | SendMode::Async => {
-                "max: a closed loop, its times count from the begin of each send".to_owned()
-            }
+        let meaning = if plan.load.mode.is_answered() {
+            "its times count from the begin of each send"
+        } else {
+            "as fast as the sockets take"
         };
+        return format!("max: a closed loop, {meaning}");
     };
     let arrivals = match plan.load.arrivals {
         Arrivals::Constant => "evenly spaced",
@@ -155,17 +157,26 @@ fn rate(plan: &RunPlan) -> String {
 /// The limit of concurrency and, by Little's law, the answer time up to which it lets the rate be.
 fn mode(plan: &RunPlan) -> String {
     let load = &plan.load;
-    let (limit, what) = match load.mode {
-        SendMode::Oneway => return "oneway: nothing answers".to_owned(),
-        SendMode::Sync => (load.callers, "callers"),
-        SendMode::Async => (load.in_flight, "in flight"),
+    if !load.mode.is_answered() {
+        return format!("{}: nothing answers", load.mode.name());
+    }
+    let limit = load.most_in_flight();
+    let what = if load.mode.has_callers() {
+        "callers"
+    } else {
+        "in flight"
     };
     let mut text = format!(
         "{}, {} {what}",
         load.mode.name(),
         figure::whole(limit as u64)
     );
+    let batch = load.message.batch;
+    if batch > 1 {
+        text += &format!(" with batches of {batch} messages");
+    }
     if let LoadModel::Open(rate) = load.model {
+        let rate = rate.of_sends(batch);
         #[allow(clippy::cast_precision_loss, reason = "display only")]
         let longest_us = limit as f64 * 1e6 / rate.per_second();
         let longest = figure::latency(longest_us);
@@ -175,7 +186,7 @@ fn mode(plan: &RunPlan) -> String {
 }
 
 fn answers(plan: &RunPlan) -> String {
-    if plan.load.mode == SendMode::Oneway {
+    if !plan.load.mode.is_answered() {
         return "none".to_owned();
     }
     let send = &plan.send;

@@ -15,6 +15,10 @@ Examples:
       50,000 messages of 1 KiB per second for 30 s, latencies from the planned times
   rmq-bench -n HOST:9876 -m sync -w 32 --count 1M -o result.json
       a million sync sends by 32 callers; the result as text here and as JSON in a file
+  rmq-bench -n HOST:9876 -m batch --batch 64KiB -r 100k -s 512
+      100,000 messages per second, as many to a request as make 64 KiB
+  rmq-bench -n HOST:9876 -r 20k -s 8KiB --random-bytes 25% --compress zstd --keys order-1
+      compressed bodies of which a quarter is random, with a key
   rmq-bench -r 20k --fail-if 'p99>20ms' --fail-if 'error_rate>0.1%' --strict
       a gate for CI: exit code 10 when a figure misses, 12 when the generator was too slow to say
   rmq-bench -r 20k --brokers 3 --broker-stall 200ms/2s --fault-avoidance off

@@ -114,16 +114,17 @@ impl Finished<'_> {
     #[allow(clippy::cast_precision_loss, reason = "a share")]
     fn cap(&self) -> Cap {
         let load = &self.plan.load;
-        let (kind, limit) = match load.mode {
-            SendMode::Sync => (CapKind::Callers, load.callers),
-            SendMode::Async | SendMode::Oneway => (CapKind::InFlight, load.in_flight),
+        let kind = if load.mode.has_callers() {
+            CapKind::Callers
+        } else {
+            CapKind::InFlight
         };
         let shards = &self.outcome.shards;
         let blocked_ns: u64 = shards.iter().map(|shard| shard.counts.blocked_ns).sum();
         let all_ns = self.outcome.measured_time.as_secs_f64() * 1e9 * shards.len() as f64;
         Cap {
             kind,
-            limit: limit as u64,
+            limit: load.most_in_flight() as u64,
             blocked_share: blocked_ns as f64 / all_ns.max(1.0),
             left_out: load.when_late != WhenLate::CatchUp,
         }
@@ -188,7 +189,7 @@ impl Finished<'_> {
             .sum::<Duration>()
             + self.client_cpu();
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        let retried = self.plan.load.mode != SendMode::Oneway;
+        let retried = self.plan.load.mode.is_answered();
         let attempts_allowed = if retried {
             self.plan.send.retries + 1
         } else {
@@ -259,11 +260,13 @@ impl Finished<'_> {
 
     fn run(&self) -> result::Run {
         let load = &self.plan.load;
-        let limit = |n: usize| u64::try_from(n).ok();
-        let (mode, callers, in_flight_limit) = match load.mode {
-            SendMode::Sync => (result::Mode::Sync, limit(load.callers), None),
-            SendMode::Async => (result::Mode::Async, None, limit(load.in_flight)),
-            SendMode::Oneway => (result::Mode::Oneway, None, limit(load.in_flight)),
+        let limit = u64::try_from(load.most_in_flight()).ok();
+        let has_callers = load.mode.has_callers();
+        let mode = match load.mode {
+            SendMode::Sync => result::Mode::Sync,
+            SendMode::Async => result::Mode::Async,
+            SendMode::Oneway => result::Mode::Oneway,
+            SendMode::Batch => result::Mode::Batch,
         };
         result::Run {
             id: format!("{:016x}", rand::random::<u64>()),
@@ -274,8 +277,9 @@ impl Finished<'_> {
                 LoadModel::Open(_) => result::LoadModel::Open,
                 LoadModel::Closed => result::LoadModel::Closed,
             },
-            callers,
-            in_flight_limit,
+            callers: limit.filter(|_| has_callers),
+            in_flight_limit: limit.filter(|_| !has_callers),
+            batch: (load.mode == SendMode::Batch).then_some(load.message.batch.into()),
             stop_reason: match self.outcome.stop_reason {
                 StopReason::Duration => result::StopReason::Duration,
                 StopReason::Count => result::StopReason::Count,

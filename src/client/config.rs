@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::client::compression::Compression;
 use crate::protocol::code::Language;
 use crate::protocol::send::SendVersion;
 use crate::protocol::{FrameLimits, SerializeType};
@@ -50,6 +51,8 @@ pub struct TransportConfig {
     pub header: SerializeType,
     /// Language written into requests (R18); `OTHER` suits servers before 4.9.4.
     pub language: Language,
+    /// What requests and heartbeats say of the client's unit (C2.5, R167).
+    pub unit_mode: bool,
     /// Longest connection set-up (C3.1: 3 s).
     pub connect_timeout: Duration,
     /// Connections per broker and sender (R218: 1 as in Java).
@@ -75,6 +78,7 @@ impl Default for TransportConfig {
         Self {
             header: SerializeType::Binary,
             language: Language::RUST,
+            unit_mode: false,
             connect_timeout: Duration::from_secs(3),
             connections_per_broker: 1,
             send_buffer: None,
@@ -133,6 +137,8 @@ pub struct SendConfig {
     pub retry_codes: Vec<i32>,
     /// Largest body in bytes (C1.14: 4 MiB).
     pub max_message_bytes: usize,
+    /// How bodies are compressed (C1.11, C1.12, C1.13: zlib at level 5 from 4 KiB on); `None`: not at all.
+    pub compression: Option<Compression>,
     /// Topic whose settings an unknown topic inherits (C1.3).
     pub create_topic_key: String,
     /// Most queues per broker of an auto-created topic (C1.4: 4).
@@ -152,6 +158,7 @@ impl Default for SendConfig {
             retries: 2,
             retry_codes: vec![17, 14, 1, 2, 16, 204, 205, 1500],
             max_message_bytes: 4 * 1024 * 1024,
+            compression: Some(Compression::default()),
             create_topic_key: "TBW102".to_owned(),
             default_topic_queues: 4,
             version: SendVersion::V2,

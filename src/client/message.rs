@@ -1,11 +1,18 @@
 //! A message as the sender is given it: immutable, shared, never built per attempt (R224).
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::client::compression::Compression;
 use crate::client::error::ClientError;
+use crate::client::message_queue::java_hash;
+use crate::protocol::batch::BatchRecord;
+use crate::protocol::message_id::UNIQUE_ID_CHARS;
 use crate::protocol::properties;
+use crate::protocol::send::{SendKind, SendRequest};
+use crate::protocol::sys_flag;
 
 /// Bytes of the properties string left to the broker's own additions (R225).
 const PROPERTY_RESERVE: usize = 512;
@@ -13,12 +20,34 @@ const PROPERTY_RESERVE: usize = 512;
 /// `WAIT=true` as it is encoded; a message with nothing else allocates nothing.
 const WAITING: &[u8] = b"WAIT\x01true\x02";
 
-/// Body and properties of a message.
+/// `WAIT=false`: the broker answers before the message is flushed and replicated.
+const NOT_WAITING: &[u8] = b"WAIT\x01false\x02";
+
+/// When a broker delivers a message later than at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delivery {
+    /// After the time of a delay level of the broker, from 1 on: by default 1s 5s 10s 30s 1m … 2h,
+    /// 18 of them; brokers take a higher one for the highest.
+    Level(u32),
+    /// At a moment, in ms since 1970 (5.x).
+    AtMs(u64),
+    /// After so many milliseconds (5.x); brokers count in seconds unless told otherwise.
+    AfterMs(u64),
+    /// After so many seconds (5.x).
+    AfterSeconds(u64),
+}
+
+/// Body, properties and flags of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
     body: Bytes,
     /// Encoded properties without UNIQ_KEY.
     properties: Cow<'static, [u8]>,
+    kind: SendKind,
+    /// Where in the body of a batch the ids of its messages are put; `None` for a single message.
+    id_places: Option<Arc<[usize]>>,
+    /// Hash of the key that orders it.
+    sharding_hash: Option<i32>,
 }
 
 impl Message {
@@ -28,7 +57,157 @@ impl Message {
         Self {
             body: body.into(),
             properties: Cow::Borrowed(WAITING),
+            kind: SendKind::default(),
+            id_places: None,
+            sharding_hash: None,
         }
+    }
+
+    /// One message out of many, which are stored together or not at all (R60–R63). Each keeps its body,
+    /// flag and properties and gets an id of its own; the batch itself has none, as brokers up to 5.3.3
+    /// would give it to all of them.
+    ///
+    /// # Errors
+    /// [`ClientError::Illegal`] for no message, for different values of WAIT or sharding keys, and for
+    /// messages that are delivered later, compressed, empty or batches themselves.
+    pub fn batch(messages: &[Self]) -> Result<Self, ClientError> {
+        let refuse = |reason: &str| {
+            Err(ClientError::Illegal {
+                what: "batch",
+                reason: reason.to_owned(),
+            })
+        };
+        let Some(first) = messages.first() else {
+            return refuse("has no message");
+        };
+        let mut body = Vec::new();
+        let mut id_places = Vec::with_capacity(messages.len());
+        for message in messages {
+            let has = |name: &str| message.pairs().any(|(known, _)| known == name);
+            if message.wait() != first.wait() {
+                return refuse("has messages that wait to be stored and others that do not");
+            }
+            if DELIVERIES.iter().any(|name| has(name)) {
+                return refuse("has a message with a delay, which brokers would not look at");
+            }
+            if message.kind.sys_flag != 0 || message.id_places.is_some() {
+                return refuse("has a message that is compressed or a batch");
+            }
+            if message.sharding_hash != first.sharding_hash {
+                return refuse("has messages with different sharding keys");
+            }
+            if message.body.is_empty() {
+                return refuse("has a message without a body");
+            }
+            let mut properties = Vec::with_capacity(48 + message.properties.len());
+            properties::write(
+                &mut properties,
+                properties::UNIQUE_ID_KEY,
+                &[b'0'; UNIQUE_ID_CHARS],
+            );
+            properties.extend_from_slice(&message.properties);
+            let record = BatchRecord {
+                flag: message.kind.flag,
+                body: &message.body,
+                properties: &properties,
+            };
+            if record.write(&mut body).is_err() {
+                return refuse("has a message that is too large");
+            }
+            let key = properties::UNIQUE_ID_KEY.len() + 1;
+            id_places.push(body.len() - properties.len() + key);
+        }
+        let batch = Self::new(body).with_wait(first.wait());
+        Ok(Self {
+            kind: SendKind {
+                request: SendRequest::Batch,
+                ..SendKind::default()
+            },
+            id_places: Some(id_places.into()),
+            sharding_hash: first.sharding_hash,
+            ..batch
+        })
+    }
+
+    fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        properties::parse(str::from_utf8(&self.properties).unwrap_or_default())
+    }
+
+    fn wait(&self) -> bool {
+        self.pairs().all(|pair| pair != (properties::WAIT, "false"))
+    }
+
+    /// Whether the broker answers only once the message is flushed and replicated as it is configured
+    /// to (R32); it does unless told otherwise.
+    #[must_use]
+    pub fn with_wait(mut self, wait: bool) -> Self {
+        let mut properties = if wait { WAITING } else { NOT_WAITING }.to_vec();
+        let mut rest = self.properties.into_owned();
+        properties::remove(&mut rest, properties::WAIT);
+        properties.extend_from_slice(&rest);
+        self.properties = Cow::Owned(properties);
+        self
+    }
+
+    /// Sets the flag, a number brokers only keep (R162).
+    #[must_use]
+    pub fn with_flag(mut self, flag: i32) -> Self {
+        self.kind.flag = flag;
+        self
+    }
+
+    /// Has the message delivered later.
+    ///
+    /// # Errors
+    /// [`ClientError::Illegal`] for level, moment or delay 0, and as [`Message::with_property`].
+    pub fn with_delivery(mut self, delivery: Delivery) -> Result<Self, ClientError> {
+        let (name, value) = match delivery {
+            Delivery::Level(level) => (properties::DELAY, u64::from(level)),
+            Delivery::AtMs(at) => (properties::TIMER_DELIVER_MS, at),
+            Delivery::AfterMs(after) => (properties::TIMER_DELAY_MS, after),
+            Delivery::AfterSeconds(after) => (properties::TIMER_DELAY_SEC, after),
+        };
+        if value == 0 {
+            return Err(illegal(format!("{name} is 0, which is no delay")));
+        }
+        // Brokers would follow one of them and drop the others.
+        for other in DELIVERIES {
+            properties::remove(self.properties.to_mut(), other);
+        }
+        self.encode(name, &value.to_string())
+    }
+
+    /// Sets the buyer's id.
+    ///
+    /// # Errors
+    /// As [`Message::with_property`].
+    pub fn with_buyer_id(self, id: &str) -> Result<Self, ClientError> {
+        self.encode(properties::BUYER_ID, id)
+    }
+
+    /// Sets the key that orders it: all messages of a key go to one queue, the one that Java's clients
+    /// select for it by its hash (R57), and to no other one when that fails.
+    ///
+    /// # Errors
+    /// As [`Message::with_property`].
+    pub fn with_sharding_key(mut self, key: &str) -> Result<Self, ClientError> {
+        self.sharding_hash = Some(java_hash(key));
+        self.encode(properties::SHARDING_KEY, key)
+    }
+
+    /// The same message with a smaller body, if the settings say so and it gets smaller (R159, R222);
+    /// what is compressed already stays.
+    #[must_use]
+    pub fn compressed(mut self, settings: &Compression) -> Self {
+        // Batches never are (R63).
+        if self.kind.sys_flag & sys_flag::COMPRESSED == 0
+            && self.id_places.is_none()
+            && let Some(packed) = settings.apply(&self.body)
+        {
+            self.body = packed.body;
+            self.kind.sys_flag |= packed.flag;
+        }
+        self
     }
 
     /// Sets the tag.
@@ -47,7 +226,7 @@ impl Message {
         self.encode(properties::KEYS, &keys.join(" "))
     }
 
-    /// Adds a property of the user's.
+    /// Sets a property of the user's.
     ///
     /// # Errors
     /// [`ClientError::Illegal`] for a blank name or value, a name RocketMQ keeps for itself (R31),
@@ -71,7 +250,9 @@ impl Message {
                 "{name:?} contains U+0001 or U+0002, the separators"
             )));
         }
-        properties::write(self.properties.to_mut(), name, value.as_bytes());
+        let properties = self.properties.to_mut();
+        properties::remove(properties, name);
+        properties::write(properties, name, value.as_bytes());
         if self.properties.len() > properties::MAX_BYTES - PROPERTY_RESERVE {
             return Err(illegal(format!(
                 "{} bytes exceed the broker's {} less {PROPERTY_RESERVE} for its own",
@@ -95,6 +276,37 @@ impl Message {
     pub fn properties(&self) -> &[u8] {
         &self.properties
     }
+
+    /// Messages it stands for: more than one in a batch.
+    #[inline]
+    #[must_use]
+    pub fn messages(&self) -> u32 {
+        match &self.id_places {
+            None => 1,
+            Some(places) => u32::try_from(places.len()).unwrap_or(u32::MAX),
+        }
+    }
+
+    /// Where in the body of a batch the id of each of its messages is put.
+    #[inline]
+    #[must_use]
+    pub fn id_places(&self) -> Option<&[usize]> {
+        self.id_places.as_deref()
+    }
+
+    /// Hash of the key that orders it.
+    #[inline]
+    #[must_use]
+    pub fn sharding_hash(&self) -> Option<i32> {
+        self.sharding_hash
+    }
+
+    /// What its header says besides.
+    #[inline]
+    #[must_use]
+    pub fn kind(&self) -> SendKind {
+        self.kind
+    }
 }
 
 fn illegal(reason: String) -> ClientError {
@@ -103,6 +315,14 @@ fn illegal(reason: String) -> ClientError {
         reason,
     }
 }
+
+/// Of these brokers follow one.
+const DELIVERIES: [&str; 4] = [
+    properties::DELAY,
+    properties::TIMER_DELIVER_MS,
+    properties::TIMER_DELAY_MS,
+    properties::TIMER_DELAY_SEC,
+];
 
 /// Property names users may not set (R31).
 const RESERVED: &[&str] = &[
@@ -162,6 +382,7 @@ const RESERVED: &[&str] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::batch::records;
 
     #[test]
     fn a_message_waits_for_storing_unless_told_otherwise() {
@@ -189,5 +410,85 @@ mod tests {
             good.properties(),
             b"WAIT\x01true\x02TAGS\x01T\x02KEYS\x01a b\x02"
         );
+    }
+
+    #[test]
+    fn what_is_set_twice_has_its_last_value() {
+        let message = Message::new("x").with_tags("A").unwrap();
+        let message = message.with_property("n", "1").unwrap();
+        let message = message.with_tags("B").unwrap().with_wait(false);
+        assert_eq!(
+            message.properties(),
+            b"WAIT\x01false\x02n\x011\x02TAGS\x01B\x02"
+        );
+        assert_eq!(
+            message.with_wait(true).properties(),
+            b"WAIT\x01true\x02n\x011\x02TAGS\x01B\x02"
+        );
+    }
+
+    #[test]
+    fn a_batch_has_its_messages_each_with_room_for_its_id() {
+        let messages = [
+            Message::new("one").with_tags("A").unwrap().with_flag(5),
+            Message::new("two"),
+        ];
+        let batch = Message::batch(&messages).unwrap();
+        assert_eq!(
+            (batch.messages(), batch.kind().request),
+            (2, SendRequest::Batch)
+        );
+        assert_eq!(batch.properties(), WAITING);
+        let mut body = batch.body().to_vec();
+        for place in batch.id_places().unwrap() {
+            body[*place..place + UNIQUE_ID_CHARS].fill(b'7');
+        }
+        let records: Vec<_> = records(&body).map(Result::unwrap).collect();
+        let id = "7".repeat(32);
+        let expected = format!("UNIQ_KEY\x01{id}\x02WAIT\x01true\x02TAGS\x01A\x02");
+        assert_eq!(records[0].properties, expected.as_bytes());
+        assert_eq!((records[0].flag, records[0].body), (5, &b"one"[..]));
+        assert_eq!(records[1].body, b"two");
+    }
+
+    #[test]
+    fn what_does_not_go_together_is_no_batch() {
+        let plain = || Message::new("x");
+        let delayed = plain().with_delivery(Delivery::Level(1)).unwrap();
+        let compressed = Message::new(vec![0; 9000]).compressed(&Compression::default());
+        let batch = Message::batch(&[plain()]).unwrap();
+        for (other, why) in [
+            (plain().with_wait(false), "wait"),
+            (delayed, "delay"),
+            (compressed, "compressed"),
+            (batch, "a batch"),
+            (Message::new(""), "body"),
+        ] {
+            let error = Message::batch(&[plain(), other]).unwrap_err().to_string();
+            assert!(error.contains(why), "{error}");
+        }
+        assert!(Message::batch(&[]).is_err());
+    }
+
+    #[test]
+    fn a_message_is_delivered_at_one_moment() {
+        let level = Message::new("x").with_delivery(Delivery::Level(3)).unwrap();
+        assert_eq!(level.properties(), b"WAIT\x01true\x02DELAY\x013\x02");
+        let timer = level.with_delivery(Delivery::AfterMs(1500)).unwrap();
+        let expected = b"WAIT\x01true\x02TIMER_DELAY_MS\x011500\x02";
+        assert_eq!(timer.properties(), expected);
+        assert!(timer.with_delivery(Delivery::AfterSeconds(0)).is_err());
+    }
+
+    #[test]
+    fn a_body_is_compressed_once_and_its_flags_say_how() {
+        let settings = Compression::default();
+        let plain = Message::new(vec![b'a'; 8192]).with_flag(7);
+        let packed = plain.clone().compressed(&settings);
+        assert_eq!((packed.kind().sys_flag, packed.kind().flag), (0x301, 7));
+        assert!(packed.body().len() < 200);
+        assert_eq!(packed.clone().compressed(&settings), packed);
+        let small = Message::new("small");
+        assert_eq!(small.clone().compressed(&settings), small);
     }
 }

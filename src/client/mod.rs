@@ -6,12 +6,16 @@
 //!
 //! - [`instance`]: what all senders share, and its thread; `maintenance` its periodic tasks
 //! - [`topic`], [`publish_route`], [`namesrv`], [`control`], [`broker_table`]: who can be sent to
-//! - [`producer`] (`send().await`) with its completion slot; `load` is the other face
-//! - [`message`], [`validate`], [`config`], [`error`]: what is given and what can go wrong
+//! - [`producer`] (`send().await`) with its completion slot and `admission`; `load` is the other face
+//! - [`message_queue`]: a queue as users name it, and how one is selected
+//! - [`message`] with [`compression`], [`validate`], [`config`], [`error`]: what is given and what can
+//!   go wrong
 //! - [`requirements`]: the numbered rules that comments cite, as in (R142)
 
+mod admission;
 pub mod born;
 pub mod broker_table;
+pub mod compression;
 pub mod config;
 pub mod control;
 pub mod error;
@@ -19,6 +23,7 @@ pub mod fault;
 pub mod instance;
 mod maintenance;
 pub mod message;
+pub mod message_queue;
 pub mod namesrv;
 pub mod producer;
 pub mod publish_route;
@@ -32,13 +37,15 @@ pub mod topic;
 pub mod validate;
 
 pub use broker_table::{BrokerId, KnownBroker};
+pub use compression::{Compression, CompressionKind};
 pub use config::{
     ClientConfig, FaultClass, FaultConfig, FaultGeneration, QueueOrder, SendConfig, TransportConfig,
 };
 pub use error::{ClientError, ErrorKind};
 pub use fault::{FaultEvent, FaultTable};
 pub use instance::{ClientInstance, ServiceState};
-pub use message::Message;
+pub use message::{Delivery, Message};
+pub use message_queue::MessageQueue;
 pub use producer::{Producer, SendResult};
 pub use receipt::Receipt;
 pub use topic::Topic;

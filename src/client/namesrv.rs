@@ -88,10 +88,29 @@ fn read(reply: &RemotingCommand) -> Result<RouteAnswer, String> {
             .map(RouteAnswer::Found)
             .map_err(|error| format!("answered with an unreadable route: {error}")),
         ResponseCode::TOPIC_NOT_EXIST => Ok(RouteAnswer::NoSuchTopic),
+        ResponseCode::REQUEST_CODE_NOT_SUPPORTED => Err(
+            "knows no routes: it is no name server, perhaps a broker; name servers listen on port \
+             9876 unless told otherwise"
+                .to_owned(),
+        ),
         code => {
             let name = code.name().unwrap_or("an unknown code");
             let remark = reply.remark.as_deref().unwrap_or("no remark");
             Err(format!("answered {} ({name}): {remark}", code.0))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_broker_is_told_from_a_name_server() {
+        let reply = RemotingCommand::response(ResponseCode::REQUEST_CODE_NOT_SUPPORTED, 1);
+        let error = read(&reply).unwrap_err();
+        assert!(error.contains("perhaps a broker"), "{error}");
+        let reply = RemotingCommand::response(ResponseCode::TOPIC_NOT_EXIST, 1);
+        assert_eq!(read(&reply), Ok(RouteAnswer::NoSuchTopic));
     }
 }

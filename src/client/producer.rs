@@ -16,36 +16,42 @@
 
 use std::collections::HashMap;
 use std::future::poll_fn;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::sync::{Semaphore, SemaphorePermit};
 
+use crate::client::admission::{Admission, Closed, MOST_MESSAGES};
 use crate::client::config::{ClientConfig, SendConfig};
 use crate::client::error::{ClientError, ErrorKind};
 use crate::client::instance::{ClientInstance, ServiceState};
 use crate::client::message::Message;
+use crate::client::message_queue::MessageQueue;
 use crate::client::receipt::Receipt;
 use crate::client::retry::RetryPolicy;
-use crate::client::send::{AttemptResult, Ended, Next, Outgoing, SendCore, SenderOptions, Track};
+use crate::client::send::{
+    AttemptResult, Ended, Next, Outgoing, SendCore, SenderOptions, Track, note_success,
+};
 use crate::client::slot::{Slot, SlotEnd, SlotHandler};
 use crate::client::validate;
+use crate::protocol::message_id::{UniquePrefix, UniqueSuffix};
 use crate::protocol::{SendStatus, UniqueId};
 use crate::transport::receive::Receive;
 use crate::transport::{Coalesce, IoCounters, IoCounts, Link, LinkOptions, Nanos, Pool};
 
-/// Sends in progress at most (C1.20's kind of limit, for all sends).
-const MAX_IN_FLIGHT: usize = 65_536;
-/// Body bytes in progress at most (C1.21: 100 MiB).
-const MAX_IN_FLIGHT_BYTES: usize = 100 * 1024 * 1024;
 /// The clock of messages, connections and the fault table are looked at this often, as on a tick of
 /// the load face.
 const REFRESH_EVERY: Duration = Duration::from_millis(1);
 /// Longest wait for pending sends when shutting down (R253).
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 
-type Core = Arc<Mutex<SendCore<Arc<Slot>>>>;
+/// The sending side of a topic.
+struct Sender {
+    core: Mutex<SendCore<Arc<Slot>>>,
+    prefix: UniquePrefix,
+}
+
 type SlotPool = Arc<Pool<Outgoing<Arc<Slot>>>>;
 
 /// A message that is stored, or (oneway) taken by the socket.
@@ -53,7 +59,7 @@ type SlotPool = Arc<Pool<Outgoing<Arc<Slot>>>>;
 pub struct SendResult {
     /// How it was acknowledged; `None` for oneway.
     pub status: Option<SendStatus>,
-    /// UNIQ_KEY.
+    /// UNIQ_KEY; of a batch, that of its first message.
     pub message_id: UniqueId,
     /// Broker it went to.
     pub broker: Arc<str>,
@@ -61,6 +67,37 @@ pub struct SendResult {
     pub receipt: Receipt,
     /// Attempts made.
     pub attempts: u32,
+    ids: Ids,
+}
+
+/// What the ids of a send are made from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Ids {
+    prefix: UniquePrefix,
+    first: UniqueSuffix,
+    messages: u32,
+}
+
+impl SendResult {
+    fn new(end: SlotEnd, ids: Ids, broker: Arc<str>) -> Self {
+        Self {
+            status: match end.result {
+                AttemptResult::Stored(status) => Some(status),
+                AttemptResult::Accepted | AttemptResult::Failed(_) => None,
+            },
+            message_id: ids.prefix.with(ids.first),
+            broker,
+            receipt: end.receipt,
+            attempts: end.track.attempts,
+            ids,
+        }
+    }
+
+    /// UNIQ_KEY of each message of a batch, in their order; of a single message its own (R65).
+    pub fn message_ids(&self) -> impl Iterator<Item = UniqueId> + use<> {
+        let ids = self.ids;
+        (0..ids.messages).map(move |nth| ids.prefix.with(ids.first.nth(nth)))
+    }
 }
 
 /// What pending sends are waited for and what became of them.
@@ -75,8 +112,9 @@ struct Inner {
     config: Arc<SendConfig>,
     state: Mutex<ServiceState>,
     pool: Mutex<Option<SlotPool>>,
-    in_flight: Semaphore,
-    in_flight_bytes: Semaphore,
+    /// Whether `state` is running, for every send to look at.
+    running: AtomicBool,
+    admission: Admission,
     counters: Arc<IoCounters>,
 }
 
@@ -85,7 +123,7 @@ struct Inner {
 pub struct Producer {
     inner: Arc<Inner>,
     /// Send cores by topic: with answers, and oneway.
-    cores: Mutex<HashMap<String, [Option<Core>; 2]>>,
+    cores: Mutex<HashMap<String, [Option<Arc<Sender>>; 2]>>,
 }
 
 impl Clone for Producer {
@@ -117,8 +155,8 @@ impl Producer {
             config: Arc::new(send),
             state: Mutex::new(ServiceState::CreateJust),
             pool: Mutex::default(),
-            in_flight: Semaphore::new(MAX_IN_FLIGHT),
-            in_flight_bytes: Semaphore::new(MAX_IN_FLIGHT_BYTES),
+            running: AtomicBool::new(false),
+            admission: Admission::default(),
             counters: Arc::default(),
         };
         Ok(Self {
@@ -179,6 +217,7 @@ impl Producer {
         }
         *self.lock_pool() = Some(Arc::new(open_pool()));
         *state = ServiceState::Running;
+        self.inner.running.store(true, Ordering::Release);
         Ok(())
     }
 
@@ -217,7 +256,7 @@ impl Producer {
     fn link_options(&self) -> LinkOptions {
         let transport = &self.inner.instance.config().transport;
         let counters = Arc::clone(&self.inner.counters);
-        transport.broker_links(MAX_IN_FLIGHT, Coalesce::Yield, counters)
+        transport.broker_links(MOST_MESSAGES, Coalesce::Yield, counters)
     }
 
     fn open_pool(&self) -> Pool<Outgoing<Arc<Slot>>> {
@@ -240,7 +279,7 @@ impl Producer {
     /// # Cancel safety
     /// Dropping the future does not take the message back: it may be stored.
     pub async fn send(&self, topic: &str, message: Message) -> Result<SendResult, ClientError> {
-        self.deliver(topic, message, false).await
+        self.deliver(topic, message, false, None).await
     }
 
     /// Sends without asking for an answer; ends when the socket has taken the whole frame (R231).
@@ -255,7 +294,121 @@ impl Producer {
         topic: &str,
         message: Message,
     ) -> Result<SendResult, ClientError> {
-        self.deliver(topic, message, true).await
+        self.deliver(topic, message, true, None).await
+    }
+
+    /// Sends several messages together: one request, one queue, stored together or not at all, with
+    /// the retries of [`Producer::send`] (R60–R64). Batches are not compressed.
+    ///
+    /// # Errors
+    /// As [`Producer::send`]; [`ClientError::Illegal`] too for messages that do not go together
+    /// ([`Message::batch`]), for a retry topic, and for a batch of more than `max_message_bytes`, which
+    /// the caller may split.
+    ///
+    /// # Cancel safety
+    /// As [`Producer::send`].
+    pub async fn send_batch(
+        &self,
+        topic: &str,
+        messages: &[Message],
+    ) -> Result<SendResult, ClientError> {
+        if topic.starts_with("%RETRY%") {
+            return Err(ClientError::Illegal {
+                what: "batch",
+                reason: format!("{topic} is a retry topic, which takes no batches"),
+            });
+        }
+        let batch = Message::batch(messages)?;
+        self.deliver(topic, batch, false, None).await
+    }
+
+    /// The queues of a topic that may be written to, in the order selectors see them (R56, R112).
+    ///
+    /// # Errors
+    /// [`ClientError::State`], [`ClientError::NoRoute`] and the like.
+    pub async fn queues(&self, topic: &str) -> Result<Vec<MessageQueue>, ClientError> {
+        self.check_running()?;
+        let config = &self.inner.config;
+        let found = self.inner.instance.topic(topic, config).await?;
+        let route = found.route().ok_or_else(|| ClientError::NoRoute {
+            topic: topic.to_owned(),
+            detail: "it is gone".to_owned(),
+        })?;
+        Ok(route.message_queues(&topic.into()))
+    }
+
+    /// Sends to one queue of its topic: one attempt, and no other queue (R46). A message may as
+    /// well be a batch ([`Message::batch`]).
+    ///
+    /// # Errors
+    /// As [`Producer::send`]; [`ClientError::Illegal`] for a broker that is not in the topic's route.
+    ///
+    /// # Cancel safety
+    /// As [`Producer::send`].
+    pub async fn send_to(
+        &self,
+        queue: &MessageQueue,
+        message: Message,
+    ) -> Result<SendResult, ClientError> {
+        self.deliver(&queue.topic, message, false, Some(queue))
+            .await
+    }
+
+    /// As [`Producer::send_to`], without asking for an answer (R50).
+    ///
+    /// # Errors
+    /// As [`Producer::send_to`].
+    ///
+    /// # Cancel safety
+    /// As [`Producer::send`].
+    pub async fn send_oneway_to(
+        &self,
+        queue: &MessageQueue,
+        message: Message,
+    ) -> Result<SendResult, ClientError> {
+        self.deliver(&queue.topic, message, true, Some(queue)).await
+    }
+
+    /// Sends to the queue that `select` takes of those of the topic: asked once, one attempt (R51, R56).
+    /// [`crate::client::message_queue`] has selectors; for messages that belong together,
+    /// [`Message::with_sharding_key`] says the same.
+    ///
+    /// # Errors
+    /// As [`Producer::send_to`]; [`ClientError::Illegal`] where `select` takes none.
+    ///
+    /// # Cancel safety
+    /// As [`Producer::send`].
+    pub async fn send_selected(
+        &self,
+        topic: &str,
+        message: Message,
+        select: impl FnOnce(&[MessageQueue], &Message) -> Option<MessageQueue>,
+    ) -> Result<SendResult, ClientError> {
+        let queues = self.queues(topic).await?;
+        let Some(queue) = select(&queues, &message) else {
+            return Err(ClientError::Illegal {
+                what: "queue",
+                reason: "the selector took none".to_owned(),
+            });
+        };
+        if *queue.topic != *topic {
+            let reason = format!("the selector took one of topic {}", queue.topic);
+            return Err(ClientError::Illegal {
+                what: "queue",
+                reason,
+            });
+        }
+        self.send_to(&queue, message).await
+    }
+
+    fn check_running(&self) -> Result<(), ClientError> {
+        if self.inner.running.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        Err(ClientError::State {
+            state: self.state().name(),
+            hint: "start it first; a stopped one stays stopped",
+        })
     }
 
     async fn deliver(
@@ -263,112 +416,100 @@ impl Producer {
         topic: &str,
         message: Message,
         oneway: bool,
+        to: Option<&MessageQueue>,
     ) -> Result<SendResult, ClientError> {
-        let state = self.state();
-        if state != ServiceState::Running {
-            let hint = "start it first; a stopped one stays stopped";
-            return Err(ClientError::State {
-                state: state.name(),
-                hint,
-            });
-        }
+        self.check_running()?;
         let config = &self.inner.config;
+        // Before it is compressed (R29).
         validate::body(message.body().len(), config.max_message_bytes)?;
+        let message = match &config.compression {
+            Some(settings) => message.compressed(settings),
+            None => message,
+        };
         let mut now = Nanos::now();
         let budget_ends = now.plus(config.timeout);
-        let core = match self.known_core(topic, oneway) {
-            Some(core) => core,
+        let sender = match self.known_sender(topic, oneway) {
+            Some(sender) => sender,
             None => {
-                let core = self.open_core(topic, oneway, budget_ends).await?;
+                let sender = self.open_sender(topic, oneway, budget_ends).await?;
                 now = Nanos::now();
-                core
+                sender
             }
         };
-        let _permits = match self.try_admit(message.body().len()) {
-            Some(permits) => permits,
+        let bytes = message.body().len();
+        let _room = match self.inner.admission.try_enter(bytes) {
+            Some(room) => room,
             None => {
-                let permits = self.admit(message.body().len()).await?;
+                let room = self.inner.admission.enter(bytes).await;
                 now = Nanos::now();
-                permits
+                room.map_err(|Closed| stopped())?
             }
         };
+        let messages = message.messages();
         let slot = Slot::new(message);
-        let mut send = lock(&core).begin(Arc::clone(&slot), now, budget_ends);
+        let mut submitted = {
+            let mut core = sender.lock();
+            let send = core.begin(Arc::clone(&slot), now, budget_ends);
+            let send = match to {
+                Some(queue) => core.pin(send, queue).map_err(|_| unknown_broker(queue))?,
+                None => send,
+            };
+            submit(&mut core, send, now)
+        };
         let mut causes = Vec::new();
         loop {
-            let (result, end) = match submit(&core, send, now) {
-                Submitted::Yes => {
-                    let end = poll_fn(|cx| slot.poll(cx)).await;
-                    (end.result, end)
-                }
+            let (broker, end) = match submitted {
+                Submitted::To(broker) => (broker, poll_fn(|cx| slot.poll(cx)).await),
                 Submitted::NoRoute(track) => {
                     causes.push("no route".to_owned());
                     return Err(failed(ErrorKind::NoRoute, &track, &causes));
                 }
-                Submitted::Refused(end) => (end.result, *end),
+                Submitted::Refused(end) => (None, *end),
             };
             let mut track = end.track;
-            let AttemptResult::Failed(error) = result else {
-                return Ok(settle_stored(&core, end));
+            let AttemptResult::Failed(error) = end.result else {
+                let faults = self.inner.instance.faults();
+                note_success(faults, &track, end.result, end.service, end.at);
+                let ids = Ids {
+                    prefix: sender.prefix,
+                    first: track.id(),
+                    messages,
+                };
+                return Ok(SendResult::new(end, ids, broker.unwrap_or_default()));
             };
             causes.push(end.describe(error));
             track.maybe_stored |= error.maybe_stored();
-            let next = lock(&core).settle(&track, result, end.service, end.at);
+            let next = sender
+                .lock()
+                .settle(&track, end.result, end.service, end.at);
             match next {
                 Next::Done => return Err(failed(error.kind(), &track, &causes)),
                 Next::Again(wait) if wait.is_zero() => {}
                 Next::Again(wait) => tokio::time::sleep(wait).await,
             }
-            now = Nanos::now();
-            send = Outgoing {
-                carrier: Arc::clone(&slot),
-                track,
-            };
+            let carrier = Arc::clone(&slot);
+            let send = Outgoing { carrier, track };
+            submitted = submit(&mut sender.lock(), send, Nanos::now());
         }
     }
 
-    /// Room, if there is any and nobody waits for it.
-    fn try_admit(&self, bytes: usize) -> Option<[SemaphorePermit<'_>; 2]> {
-        let message = self.inner.in_flight.try_acquire().ok()?;
-        let bytes = u32::try_from(bytes).ok()?;
-        let bytes = self.inner.in_flight_bytes.try_acquire_many(bytes).ok()?;
-        Some([message, bytes])
-    }
-
-    /// Waits for room, in messages and in bytes; a message larger than the whole limit is let in
-    /// alone (R230).
-    async fn admit(&self, bytes: usize) -> Result<[SemaphorePermit<'_>; 2], ClientError> {
-        let share = u32::try_from(bytes.min(MAX_IN_FLIGHT_BYTES)).unwrap_or(u32::MAX);
-        let stopped = |_| ClientError::State {
-            state: ServiceState::ShutdownAlready.name(),
-            hint: "it was shut down meanwhile",
-        };
-        let message = self.inner.in_flight.acquire().await.map_err(stopped)?;
-        let bytes = self
-            .inner
-            .in_flight_bytes
-            .acquire_many(share)
-            .await
-            .map_err(stopped)?;
-        Ok([message, bytes])
-    }
-
-    /// The send core of a topic, after its first use.
-    fn known_core(&self, topic: &str, oneway: bool) -> Option<Core> {
+    /// The sending side of a topic, after its first use.
+    #[inline]
+    fn known_sender(&self, topic: &str, oneway: bool) -> Option<Arc<Sender>> {
         let cores = self.lock_cores();
         let [answered, unanswered] = cores.get(topic)?;
-        let core = if oneway { unanswered } else { answered };
-        core.clone()
+        let sender = if oneway { unanswered } else { answered };
+        sender.clone()
     }
 
-    /// The send core of a topic at its first use: looks up the route and connects.
+    /// The sending side of a topic at its first use: looks up the route and connects.
     #[cold]
-    async fn open_core(
+    async fn open_sender(
         &self,
         topic: &str,
         oneway: bool,
         until: Nanos,
-    ) -> Result<Core, ClientError> {
+    ) -> Result<Arc<Sender>, ClientError> {
         let left = Duration::from_nanos(until.since(Nanos::now()));
         let lookup = self.inner.instance.topic(topic, &self.inner.config);
         let found = match tokio::time::timeout(left, lookup).await {
@@ -378,20 +519,19 @@ impl Producer {
                 return Err(ClientError::Namesrv { detail });
             }
         };
-        let pool = self.lock_pool().clone().ok_or(ClientError::State {
-            state: ServiceState::ShutdownAlready.name(),
-            hint: "it was shut down meanwhile",
-        })?;
+        let pool = self.lock_pool().clone().ok_or_else(stopped)?;
         let config = &self.inner.config;
         let retry = if oneway {
             RetryPolicy {
                 retries: 0,
                 codes: Vec::new(),
+                pinned: false,
             }
         } else {
             RetryPolicy {
                 retries: config.retries,
                 codes: config.retry_codes.clone(),
+                pinned: false,
             }
         };
         let options = SenderOptions {
@@ -405,16 +545,19 @@ impl Producer {
         // A broker that can't be reached now is the queue choice's business.
         drop(core.connect(timeout.min(left)).await);
         core.refresh(Nanos::now());
-        let core = Arc::new(Mutex::new(core));
+        let sender = Arc::new(Sender {
+            prefix: core.id_prefix(),
+            core: Mutex::new(core),
+        });
         let mut cores = self.lock_cores();
         let of_topic = cores.entry(topic.to_owned()).or_default();
         let [answered, unanswered] = of_topic;
         let place = if oneway { unanswered } else { answered };
         // Another task may have been faster.
-        Ok(Arc::clone(place.get_or_insert(core)))
+        Ok(Arc::clone(place.get_or_insert(sender)))
     }
 
-    fn lock_cores(&self) -> std::sync::MutexGuard<'_, HashMap<String, [Option<Core>; 2]>> {
+    fn lock_cores(&self) -> std::sync::MutexGuard<'_, HashMap<String, [Option<Arc<Sender>>; 2]>> {
         self.cores.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -427,12 +570,11 @@ impl Producer {
                 return ShutdownReport { drained: true };
             }
             *state = ServiceState::ShutdownAlready;
+            self.inner.running.store(false, Ordering::Release);
         }
-        let all = u32::try_from(MAX_IN_FLIGHT).unwrap_or(u32::MAX);
-        let pending = self.inner.in_flight.acquire_many(all);
+        let pending = self.inner.admission.drained();
         let drained = tokio::time::timeout(DRAIN_TIMEOUT, pending).await.is_ok();
-        self.inner.in_flight.close();
-        self.inner.in_flight_bytes.close();
+        self.inner.admission.close();
         self.lock_cores().clear();
         let pool = self.lock_pool().take();
         if let Some(pool) = pool {
@@ -443,18 +585,21 @@ impl Producer {
     }
 }
 
-fn lock(core: &Core) -> std::sync::MutexGuard<'_, SendCore<Arc<Slot>>> {
-    core.lock().unwrap_or_else(PoisonError::into_inner)
+impl Sender {
+    #[inline]
+    fn lock(&self) -> std::sync::MutexGuard<'_, SendCore<Arc<Slot>>> {
+        self.core.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 enum Submitted {
-    Yes,
+    /// On its way to this broker.
+    To(Option<Arc<str>>),
     NoRoute(Track),
     Refused(Box<SlotEnd>),
 }
 
-fn submit(core: &Core, send: Outgoing<Arc<Slot>>, now: Nanos) -> Submitted {
-    let mut core = lock(core);
+fn submit(core: &mut SendCore<Arc<Slot>>, send: Outgoing<Arc<Slot>>, now: Nanos) -> Submitted {
     // A retry looks at once at what has changed.
     let age = if send.track.attempts == 0 {
         REFRESH_EVERY
@@ -462,13 +607,14 @@ fn submit(core: &Core, send: Outgoing<Arc<Slot>>, now: Nanos) -> Submitted {
         Duration::ZERO
     };
     core.refresh_after(now, age);
-    if let Err(send) = core.stage(send) {
-        return Submitted::NoRoute(send.track);
-    }
+    let queue = match core.stage(send) {
+        Ok(queue) => queue,
+        Err(send) => return Submitted::NoRoute(send.track),
+    };
     let mut refused: Vec<Ended<Arc<Slot>>> = Vec::new();
     core.flush(now, &mut refused);
     match refused.pop() {
-        None => Submitted::Yes,
+        None => Submitted::To(core.broker_name(queue)),
         Some(ended) => Submitted::Refused(Box::new(SlotEnd {
             track: ended.send.track,
             result: ended.result,
@@ -480,19 +626,18 @@ fn submit(core: &Core, send: Outgoing<Arc<Slot>>, now: Nanos) -> Submitted {
     }
 }
 
-fn settle_stored(core: &Core, end: SlotEnd) -> SendResult {
-    let status = match end.result {
-        AttemptResult::Stored(status) => Some(status),
-        _ => None,
-    };
-    let core = lock(core);
-    core.settle(&end.track, end.result, end.service, end.at);
-    SendResult {
-        status,
-        message_id: core.unique_id(&end.track),
-        broker: core.broker_name(&end.track).unwrap_or_default(),
-        receipt: end.receipt,
-        attempts: end.track.attempts,
+fn unknown_broker(queue: &MessageQueue) -> ClientError {
+    let (broker, topic) = (&queue.broker, &queue.topic);
+    ClientError::Illegal {
+        what: "queue",
+        reason: format!("its broker {broker} is not in the route of topic {topic}"),
+    }
+}
+
+fn stopped() -> ClientError {
+    ClientError::State {
+        state: ServiceState::ShutdownAlready.name(),
+        hint: "it was shut down meanwhile",
     }
 }
 

@@ -1,9 +1,11 @@
 //! From a topic's route to the queues that may be written (R112–R114).
 
 use std::num::NonZeroU16;
+use std::sync::Arc;
 
 use crate::client::broker_table::{BrokerId, BrokerTable};
 use crate::client::config::QueueOrder;
+use crate::client::message_queue::{MessageQueue, index_of};
 use crate::protocol::route::TopicRoute;
 
 /// One queue that may be written.
@@ -55,6 +57,8 @@ pub struct PublishRoute {
     pub brokers: Vec<RouteBroker>,
     /// Queues in the order they are taken.
     pub queues: Vec<QueueRef>,
+    /// The same queues in Java's order (R112), from which selectors take them.
+    pub selectable: Vec<QueueRef>,
     /// Whether an order configuration defined the queues.
     pub ordered: bool,
     /// Whether this is the default topic's route: the topic does not exist yet (R104).
@@ -117,9 +121,10 @@ impl PublishRoute {
                 address: address.map(str::to_owned),
             });
         }
+        let selectable = by_broker(&counts, &brokers);
         let queues = match (order_conf, order) {
             (None, QueueOrder::Interleaved) => interleaved(&counts, &brokers),
-            _ => by_broker(&counts, &brokers),
+            _ => selectable.clone(),
         };
         if queues.is_empty() {
             return Err(NoQueue::Empty);
@@ -127,9 +132,41 @@ impl PublishRoute {
         Ok(Self {
             brokers,
             queues,
+            selectable,
             ordered: order_conf.is_some(),
             borrowed,
         })
+    }
+}
+
+impl PublishRoute {
+    /// The queue of a key's hash (R57).
+    #[inline]
+    #[must_use]
+    pub fn by_hash(&self, hash: i32) -> Option<QueueRef> {
+        let index = index_of(hash, self.selectable.len())?;
+        self.selectable.get(index).copied()
+    }
+
+    /// The queue that users name so; also one the route does not list, of a broker it does.
+    #[must_use]
+    pub fn find(&self, queue: &MessageQueue) -> Option<QueueRef> {
+        let named = |broker: &RouteBroker| broker.name == *queue.broker;
+        let slot = self.brokers.iter().position(named)?;
+        self::queue(&self.brokers, slot, queue.queue_id)
+    }
+
+    /// All queues, in the order selectors see them.
+    pub fn message_queues(&self, topic: &Arc<str>) -> Vec<MessageQueue> {
+        let named = |queue: &QueueRef| {
+            let broker = self.brokers.get(queue.slot.index())?;
+            Some(MessageQueue {
+                topic: Arc::clone(topic),
+                broker: broker.name.as_str().into(),
+                queue_id: queue.queue_id,
+            })
+        };
+        self.selectable.iter().filter_map(named).collect()
     }
 }
 

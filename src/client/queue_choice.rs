@@ -138,6 +138,14 @@ mod tests {
 
     fn route(queues: &[(u16, u32)]) -> PublishRoute {
         let most = queues.iter().map(|(broker, _)| *broker).max().unwrap_or(0);
+        let queues: Vec<QueueRef> = queues
+            .iter()
+            .map(|(broker, queue_id)| QueueRef {
+                broker: BrokerId(*broker),
+                slot: RouteSlot::new(usize::from(*broker)).unwrap(),
+                queue_id: *queue_id,
+            })
+            .collect();
         PublishRoute {
             brokers: (0..=most)
                 .map(|id| RouteBroker {
@@ -146,14 +154,8 @@ mod tests {
                     address: None,
                 })
                 .collect(),
-            queues: queues
-                .iter()
-                .map(|(broker, queue_id)| QueueRef {
-                    broker: BrokerId(*broker),
-                    slot: RouteSlot::new(usize::from(*broker)).unwrap(),
-                    queue_id: *queue_id,
-                })
-                .collect(),
+            selectable: queues.clone(),
+            queues,
             ordered: false,
             borrowed: false,
         }

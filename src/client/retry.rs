@@ -52,6 +52,9 @@ pub struct RetryPolicy {
     pub retries: u32,
     /// Broker codes that are retried; empty for async sends, which never retry an answer (R142).
     pub codes: Vec<i32>,
+    /// Whether a send that goes to one queue is tried again there: async ones are (R48), sync ones are
+    /// not (R46).
+    pub pinned: bool,
 }
 
 /// Wait before trying again what a broker refused because it is busy (R243); doubled per attempt.
@@ -94,6 +97,7 @@ mod tests {
         RetryPolicy {
             retries: 2,
             codes: vec![17, 14, 1, 2, 16, 204, 205, 1500],
+            pinned: false,
         }
     }
 
@@ -122,6 +126,7 @@ mod tests {
         let policy = RetryPolicy {
             retries: 2,
             codes: Vec::new(),
+            pinned: false,
         };
         assert!(!again(
             &policy,

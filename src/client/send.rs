@@ -3,180 +3,38 @@
 //! Both faces use it. The load face stages everything due and flushes once per broker; the library
 //! face stages one. Budget per message on the load face: an index for the queue, a move into the
 //! lane, one template encode, one ring insert; no allocation, no lock beyond one per lane and batch.
-//! Sync, async and oneway differ in the retry policy and one flag.
+//! Sync, async and oneway differ in the retry policy and one flag; a batch in its body.
+//!
+//! [`attempt`] is a send on its way, [`lane`] the way to one broker, [`templates`] its rendered headers.
+
+mod attempt;
+mod lane;
+mod templates;
 
 use std::sync::Arc;
 use std::time::Duration;
-
-use tokio::sync::watch;
 
 use crate::client::born::BornClock;
 use crate::client::broker_table::BrokerId;
 use crate::client::config::SendConfig;
 use crate::client::error::ErrorKind;
-use crate::client::fault::Observation;
+use crate::client::fault::{FaultTable, Observation};
 use crate::client::instance::ClientInstance;
 use crate::client::message::Message;
-use crate::client::publish_route::{PublishRoute, QueueRef};
+use crate::client::message_queue::MessageQueue;
+use crate::client::publish_route::{PublishRoute, QueueRef, RouteSlot};
 use crate::client::queue_choice::{QueueChoice, Standings};
 use crate::client::retry::{AttemptError, Decision, RetryPolicy};
+use crate::client::send::templates::Templates;
 use crate::client::topic::Topic;
-use crate::protocol::message_id::{UniqueId, UniquePrefix, UniqueSequence, UniqueSuffix};
-use crate::protocol::send::{SendFields, SendHeader, SendTemplate};
-use crate::protocol::{HeaderView, ResponseCode, SendStatus};
+use crate::protocol::ResponseCode;
+use crate::protocol::message_id::{UniqueId, UniquePrefix, UniqueSequence};
+use crate::protocol::send::{SendFields, SendHeader};
 use crate::transport::clock::wall_millis;
-use crate::transport::{CloseReason, Connection, Entry, LinkState, Nanos, Pool, Refusal, Request};
+use crate::transport::{Connection, Nanos, Pool, Refusal, Request};
 
-/// What a face hands in with a message and gets back when an attempt has ended.
-pub trait Carrier: Send + 'static {
-    /// The message.
-    fn message(&self) -> &Message;
-}
-
-/// Everything the core knows of one send.
-#[derive(Debug, Clone, Copy)]
-pub struct Track {
-    id: UniqueSuffix,
-    /// First submission; retries keep it.
-    pub submitted: Nanos,
-    /// End of the budget over all attempts.
-    pub budget_ends: Nanos,
-    /// Attempts made.
-    pub attempts: u32,
-    /// Some attempt may have been stored though it did not end well.
-    pub maybe_stored: bool,
-    /// Queue of the last attempt.
-    queue: Option<QueueRef>,
-}
-
-impl Track {
-    /// Broker of the last attempt.
-    #[inline]
-    #[must_use]
-    pub fn broker(&self) -> Option<BrokerId> {
-        self.queue.map(|queue| queue.broker)
-    }
-
-    /// Queue of the last attempt.
-    #[must_use]
-    pub fn queue(&self) -> Option<QueueRef> {
-        self.queue
-    }
-}
-
-/// A send on its way.
-#[derive(Debug)]
-pub struct Outgoing<C> {
-    /// The face's own.
-    pub carrier: C,
-    /// The core's own.
-    pub track: Track,
-}
-
-/// How an attempt ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AttemptResult {
-    /// Stored (R170).
-    Stored(SendStatus),
-    /// Oneway: taken whole by the socket (R231).
-    Accepted,
-    /// Not stored, or not known to be.
-    Failed(AttemptError),
-}
-
-/// An attempt that has ended.
-#[derive(Debug)]
-pub struct Ended<C> {
-    /// The send.
-    pub send: Outgoing<C>,
-    /// How.
-    pub result: AttemptResult,
-    /// When its first byte was written; [`Nanos::NONE`] if none was.
-    pub written: Nanos,
-    /// When it ended.
-    pub at: Nanos,
-}
-
-impl<C> Ended<C> {
-    /// An answer came.
-    #[inline]
-    #[must_use]
-    pub fn by_reply(entry: Entry<Outgoing<C>>, header: &HeaderView<'_>, at: Nanos) -> Self {
-        let code = ResponseCode(header.code);
-        let result = match SendStatus::from_code(code) {
-            Some(status) => AttemptResult::Stored(status),
-            None => AttemptResult::Failed(AttemptError::Rejected(code)),
-        };
-        Self {
-            send: entry.token,
-            result,
-            written: entry.written_at,
-            at,
-        }
-    }
-
-    /// A oneway request left whole.
-    #[inline]
-    #[must_use]
-    pub fn by_writing(entry: Entry<Outgoing<C>>) -> Self {
-        let written = entry.written_at;
-        Self {
-            send: entry.token,
-            result: AttemptResult::Accepted,
-            written,
-            at: written,
-        }
-    }
-
-    /// No answer in time. Bytes that still wait may leave later, so it may be stored in any case.
-    #[must_use]
-    pub fn by_expiry(entry: Entry<Outgoing<C>>, at: Nanos) -> Self {
-        let result = AttemptResult::Failed(AttemptError::MaybeStored(ErrorKind::Timeout));
-        Self {
-            send: entry.token,
-            result,
-            written: entry.written_at,
-            at,
-        }
-    }
-
-    /// The connection is gone; whether bytes had left decides what is known.
-    #[must_use]
-    pub fn by_loss(entry: Entry<Outgoing<C>>, reason: &CloseReason, at: Nanos) -> Self {
-        let kind = match reason {
-            CloseReason::Protocol(_) => ErrorKind::BadReply,
-            _ => ErrorKind::ConnectionLost,
-        };
-        let error = if entry.written_at == Nanos::NONE {
-            AttemptError::NotSent(kind)
-        } else {
-            AttemptError::MaybeStored(kind)
-        };
-        let result = AttemptResult::Failed(error);
-        Self {
-            send: entry.token,
-            result,
-            written: entry.written_at,
-            at,
-        }
-    }
-
-    /// True latency of the attempt: first byte written → end; `None` if nothing was written.
-    #[inline]
-    #[must_use]
-    pub fn service(&self) -> Option<Duration> {
-        (self.written != Nanos::NONE).then(|| Duration::from_nanos(self.at.since(self.written)))
-    }
-}
-
-/// What follows an ended attempt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Next {
-    /// The send is over.
-    Done,
-    /// Stage it again after this long.
-    Again(Duration),
-}
+pub use attempt::{AttemptResult, Carrier, Ended, Next, Outgoing, Track};
+use lane::{Followed, Lane};
 
 /// What a sender is made of, besides route and settings.
 #[derive(Debug)]
@@ -187,51 +45,6 @@ pub struct SenderOptions<C> {
     pub retry: RetryPolicy,
     /// No answers.
     pub oneway: bool,
-}
-
-/// One broker of the route, as this sender reaches it.
-struct Lane<C> {
-    broker: BrokerId,
-    name: Arc<str>,
-    address: Option<String>,
-    links: Vec<Followed<C>>,
-    turn: usize,
-    template: SendTemplate,
-    staged: Vec<Outgoing<C>>,
-}
-
-struct Followed<C> {
-    state: watch::Receiver<LinkState<Outgoing<C>>>,
-    connection: Option<Connection<Outgoing<C>>>,
-}
-
-impl<C: Carrier> Lane<C> {
-    fn follow(&mut self) {
-        for link in &mut self.links {
-            if link.state.has_changed().unwrap_or(true) {
-                link.connection = match &*link.state.borrow_and_update() {
-                    LinkState::Up(connection) => Some(connection.clone()),
-                    LinkState::Connecting | LinkState::Down { .. } => None,
-                };
-            }
-        }
-    }
-
-    /// The next connection that is up.
-    #[inline]
-    fn connection(&mut self) -> Option<&Connection<Outgoing<C>>> {
-        let count = self.links.len();
-        let turn = self.turn;
-        let up = (0..count)
-            .map(|step| (turn + step) % count.max(1))
-            .find(|index| {
-                self.links
-                    .get(*index)
-                    .is_some_and(|link| link.connection.is_some())
-            })?;
-        self.turn = up + 1;
-        self.links.get(up)?.connection.as_ref()
-    }
 }
 
 /// Sends the messages of one topic for one sender; see the module.
@@ -348,8 +161,7 @@ impl<C: Carrier> SendCore<C> {
             topic: self.topic.name().to_owned(),
             default_topic: self.config.create_topic_key.clone(),
             default_queues: self.config.default_topic_queues,
-            sys_flag: 0,
-            flag: 0,
+            unit_mode: transport.unit_mode,
             broker_name: name.to_owned(),
             language: transport.language,
         };
@@ -372,7 +184,7 @@ impl<C: Carrier> SendCore<C> {
                 })
                 .collect(),
             turn: 0,
-            template: SendTemplate::new(transport.header, &header),
+            templates: Templates::new(transport.header, header),
             staged: Vec::new(),
         }
     }
@@ -414,29 +226,53 @@ impl<C: Carrier> SendCore<C> {
     /// Begins a send: it gets its message id and its budget.
     #[inline]
     pub fn begin(&mut self, carrier: C, now: Nanos, budget_ends: Nanos) -> Outgoing<C> {
-        let id = self.sequence.next_suffix();
+        let message = carrier.message();
+        let id = self.sequence.next_suffixes(message.messages());
         let track = Track {
             id,
             submitted: now,
             budget_ends,
             attempts: 0,
             maybe_stored: false,
+            pinned: message.sharding_hash().is_some(),
             queue: None,
         };
         Outgoing { carrier, track }
     }
 
-    /// Picks the queue of the next attempt and lays the send in its broker's lane.
+    /// Binds a send that has just begun to one queue (R46).
+    ///
+    /// # Errors
+    /// The send, when the route knows no such broker.
+    pub fn pin(
+        &self,
+        mut send: Outgoing<C>,
+        queue: &MessageQueue,
+    ) -> Result<Outgoing<C>, Outgoing<C>> {
+        let found = self.route.as_ref().and_then(|route| route.find(queue));
+        if found.is_none() {
+            return Err(send);
+        }
+        send.track.queue = found;
+        send.track.pinned = true;
+        Ok(send)
+    }
+
+    /// Picks the queue of the next attempt, which it returns, and lays the send in its broker's lane.
     ///
     /// # Errors
     /// The send, when the topic has no route.
     #[inline]
-    pub fn stage(&mut self, mut send: Outgoing<C>) -> Result<(), Outgoing<C>> {
-        let last = send.track.broker();
-        let picked = self
-            .route
-            .as_ref()
-            .and_then(|route| self.choice.pick(route, &self.standings, last));
+    pub fn stage(&mut self, mut send: Outgoing<C>) -> Result<QueueRef, Outgoing<C>> {
+        let Some(route) = &self.route else {
+            return Err(send);
+        };
+        let picked = if send.track.pinned {
+            pinned(route, &send)
+        } else {
+            let last = send.track.broker();
+            self.choice.pick(route, &self.standings, last)
+        };
         let Some(queue) = picked else {
             return Err(send);
         };
@@ -446,7 +282,7 @@ impl<C: Carrier> SendCore<C> {
         send.track.queue = Some(queue);
         send.track.attempts += 1;
         lane.staged.push(send);
-        Ok(())
+        Ok(queue)
     }
 
     /// Submits everything staged; what could not be submitted is appended to `ended`.
@@ -470,10 +306,11 @@ impl<C: Carrier> SendCore<C> {
                 at: now,
             };
             if let Some(connection) = lane.connection().cloned() {
-                let template = &lane.template;
+                let templates = &mut lane.templates;
                 let mut batch = connection.batch();
                 for send in staged.drain(..) {
                     let deadline = send.track.budget_ends.min(cap);
+                    let template = templates.of(send.carrier.message().kind());
                     let request = Request {
                         token: send,
                         deadline,
@@ -481,17 +318,26 @@ impl<C: Carrier> SendCore<C> {
                     };
                     let pushed = batch.push(request, |send, opaque, out| {
                         let message = send.carrier.message();
+                        let id_places = message.id_places();
+                        let unique_id = self.prefix.with(send.track.id);
                         let fields = SendFields {
                             opaque,
                             queue_id: send.track.queue.map_or(0, |queue| queue.queue_id),
                             oneway,
-                            unique_id: &self.prefix.with(send.track.id),
+                            unique_id: id_places.is_none().then_some(&unique_id),
                             properties: message.properties(),
                             born: self.born.digits(),
                             body_bytes: message.body().len(),
                         };
                         template.encode(out.copied(), &fields);
-                        out.push_body(message.body(), zero_copy_bytes);
+                        match id_places {
+                            None => out.push_body(message.body(), zero_copy_bytes),
+                            Some(places) => {
+                                let id = send.track.id;
+                                let ids = (0..).map(|nth| self.prefix.with(id.nth(nth)));
+                                push_batch(out.copied(), message.body(), places, ids);
+                            }
+                        }
                     });
                     if let Err((send, refusal)) = pushed {
                         let error = match refusal {
@@ -515,6 +361,14 @@ impl<C: Carrier> SendCore<C> {
         }
     }
 
+    /// Bytes submitted that no connection has begun to write.
+    #[must_use]
+    pub fn unwritten_bytes(&self) -> usize {
+        let links = self.lanes.iter().flat_map(|lane| &lane.links);
+        let connections = links.filter_map(|link| link.connection.as_ref());
+        connections.map(Connection::unwritten_bytes).sum()
+    }
+
     /// Feeds the fault table with what an attempt told and decides what follows: the one place
     /// where retries are decided.
     #[inline]
@@ -526,18 +380,17 @@ impl<C: Carrier> SendCore<C> {
         now: Nanos,
     ) -> Next {
         let error = match result {
-            AttemptResult::Stored(_) => {
-                if let (Some(broker), Some(service)) = (track.broker(), service) {
-                    self.instance
-                        .faults()
-                        .observe(broker, Observation::Answered(service), now);
-                }
+            AttemptResult::Stored(_) | AttemptResult::Accepted => {
+                note_success(self.instance.faults(), track, result, service, now);
                 return Next::Done;
             }
-            AttemptResult::Accepted => return Next::Done,
             AttemptResult::Failed(error) => error,
         };
         self.note_failure(track, error, service, now);
+        let local = matches!(error, AttemptError::Local(_));
+        if track.pinned && !self.options.retry.pinned && !local {
+            return Next::Done;
+        }
         let left = Duration::from_nanos(track.budget_ends.since(now));
         match self.options.retry.next(track.attempts, error, left) {
             Decision::Again(wait) => Next::Again(wait),
@@ -593,23 +446,84 @@ impl<C: Carrier> SendCore<C> {
         ended
     }
 
-    /// The message id of a send.
+    /// What message ids of this sender begin with.
     #[must_use]
-    pub fn unique_id(&self, track: &Track) -> UniqueId {
-        self.prefix.with(track.id)
+    pub fn id_prefix(&self) -> UniquePrefix {
+        self.prefix
     }
 
-    /// Name of the broker of the last attempt, while the route still names it.
+    /// The message ids of a send: one, or those of its batch in order.
+    pub fn unique_ids(
+        &self,
+        track: &Track,
+        message: &Message,
+    ) -> impl Iterator<Item = UniqueId> + use<C> {
+        let (prefix, id) = (self.prefix, track.id);
+        (0..message.messages()).map(move |nth| prefix.with(id.nth(nth)))
+    }
+
+    /// Name of a queue's broker, while the route still names it.
     #[must_use]
-    pub fn broker_name(&self, track: &Track) -> Option<Arc<str>> {
-        let broker = track.broker()?;
-        let lane = self.lanes.iter().find(|lane| lane.broker == broker)?;
-        Some(Arc::clone(&lane.name))
+    pub fn broker_name(&self, queue: QueueRef) -> Option<Arc<str>> {
+        let lane = self.lanes.get(queue.slot.index())?;
+        (lane.broker == queue.broker).then(|| Arc::clone(&lane.name))
     }
 
     /// The route in use.
     #[must_use]
     pub fn route(&self) -> Option<&Arc<PublishRoute>> {
         self.route.as_ref()
+    }
+}
+
+/// The queue of a send that may go to no other: that of its key, else the one it was bound to.
+#[inline(never)]
+fn pinned<C: Carrier>(route: &PublishRoute, send: &Outgoing<C>) -> Option<QueueRef> {
+    if let Some(hash) = send.carrier.message().sharding_hash() {
+        return route.by_hash(hash);
+    }
+    let queue = send.track.queue?;
+    // The route may have changed since.
+    let slot = route
+        .brokers
+        .iter()
+        .position(|broker| broker.id == queue.broker)?;
+    Some(QueueRef {
+        slot: RouteSlot::new(slot)?,
+        ..queue
+    })
+}
+
+/// Appends the body of a batch with the ids of its messages.
+fn push_batch(
+    out: &mut Vec<u8>,
+    body: &[u8],
+    places: &[usize],
+    ids: impl Iterator<Item = UniqueId>,
+) {
+    let start = out.len();
+    out.extend_from_slice(body);
+    for (place, id) in places.iter().zip(ids) {
+        let at = start + place;
+        if let Some(slot) = out.get_mut(at..at + id.0.len()) {
+            slot.copy_from_slice(&id.0);
+        }
+    }
+}
+
+/// Feeds the fault table with an attempt that ended well. It needs no sender, which others may use
+/// meanwhile.
+#[inline]
+pub(super) fn note_success(
+    faults: &FaultTable,
+    track: &Track,
+    result: AttemptResult,
+    service: Option<Duration>,
+    now: Nanos,
+) {
+    if let (AttemptResult::Stored(_), Some(broker), Some(service)) =
+        (result, track.broker(), service)
+    {
+        faults.observe(broker, Observation::Answered(service), now);
     }
 }

@@ -24,6 +24,8 @@ pub(crate) fn check(settings: &Settings) -> Result<(), ConfigError> {
     size(&settings.size)?;
     embedded_or_cluster(settings)?;
     planned_times(settings)?;
+    one_delivery(settings)?;
+    batches(settings)?;
     shares_of_shards(settings)?;
     something_is_sent(settings)?;
     thresholds(settings)?;
@@ -80,6 +82,13 @@ fn counts(settings: &Settings) -> Result<(), ConfigError> {
     count("retries", Some(&settings.retries), (0, 100))?;
     count("connections", Some(&settings.connections), (1, 64))?;
     count("shards", settings.shards.as_ref(), (1, 256))?;
+    count("delay-level", settings.delay_level.as_ref(), (1, 1000))?;
+    count(
+        "sharding-keys",
+        settings.sharding_keys.as_ref(),
+        (1, 1_000_000),
+    )?;
+    count("compress-level", Some(&settings.compress_level), (0, 9))?;
     count("brokers", Some(&settings.brokers), (1, 64))?;
     count("broker-queues", Some(&settings.broker_queues), (1, 1024))?;
     let capacity = settings.broker_capacity.as_ref();
@@ -111,6 +120,70 @@ fn size(given: &Given<SizeSetting>) -> Result<(), ConfigError> {
     };
     let hint = "--size takes 1 byte to 4MiB".to_owned();
     Err(refuse("size", &given.source, reason, hint))
+}
+
+fn batches(settings: &Settings) -> Result<(), ConfigError> {
+    if settings.mode.value.0 != SendMode::Batch {
+        return Ok(());
+    }
+    let batch = &settings.batch;
+    let delayed = [
+        (
+            "delay-level",
+            settings.delay_level.as_ref().map(|given| &given.source),
+        ),
+        (
+            "timer-delay",
+            settings.timer_delay.as_ref().map(|given| &given.source),
+        ),
+    ];
+    if let Some((key, Some(source))) = delayed.into_iter().find(|(_, source)| source.is_some()) {
+        return Err(ConfigError::Contradiction {
+            key,
+            source_of_value: source.clone(),
+            other: "mode",
+            reason: "brokers do not look at the delay of messages in a batch".to_owned(),
+            hint: format!("drop --{key}, or use another mode than batch"),
+        });
+    }
+    let shape = super::resolve::message(settings);
+    let messages = u64::from(shape.batch);
+    let bytes = messages.saturating_mul(shape.record_bytes() as u64);
+    if messages == 0 || bytes > MAX_BODY {
+        let reason = match messages {
+            0 => "a batch of no message".to_owned(),
+            _ => format!(
+                "{messages} messages of {} bytes with their properties are {bytes} bytes",
+                shape.body_bytes
+            ),
+        };
+        let hint = "a batch has 1 message or more and at most 4MiB".to_owned();
+        return Err(refuse("batch", &batch.source, reason, hint));
+    }
+    match &settings.count {
+        Some(count) if count.value.0 % messages != 0 => {
+            let reason = format!("{} is no whole number of batches", count.value);
+            let hint = format!("--count takes a multiple of {messages}, the messages of a batch");
+            Err(refuse("count", &count.source, reason, hint))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn one_delivery(settings: &Settings) -> Result<(), ConfigError> {
+    let (Some(level), Some(timer)) = (&settings.delay_level, &settings.timer_delay) else {
+        return Ok(());
+    };
+    Err(ConfigError::Contradiction {
+        key: "timer-delay",
+        source_of_value: timer.source.clone(),
+        other: "delay-level",
+        reason: "a message is delivered at one moment".to_owned(),
+        hint: format!(
+            "drop one of the two (--delay-level is set by {})",
+            level.source
+        ),
+    })
 }
 
 /// Settings of the embedded cluster that somebody set.
@@ -189,10 +262,15 @@ fn shares_of_shards(settings: &Settings) -> Result<(), ConfigError> {
     let Some(shards) = &settings.shards else {
         return Ok(());
     };
-    let (other, room) = match settings.mode.value.0 {
-        SendMode::Sync => ("callers", settings.callers.value.0),
-        SendMode::Async => ("in-flight", settings.in_flight.value.0),
-        SendMode::Oneway => return Ok(()),
+    let limit = match settings.mode.value.0 {
+        SendMode::Sync | SendMode::Batch => Some(("callers", settings.callers.value.0)),
+        SendMode::Async => Some(("in-flight", settings.in_flight.value.0)),
+        SendMode::Oneway => None,
+    };
+    let keys = settings.sharding_keys.as_ref();
+    let keys = keys.map(|given| ("sharding-keys", given.value.0));
+    let Some((other, room)) = limit.into_iter().chain(keys).min_by_key(|(_, room)| *room) else {
+        return Ok(());
     };
     if shards.value.0 <= room {
         return Ok(());

@@ -18,6 +18,13 @@ pub(crate) fn left_out(settings: &Settings) -> Vec<LeftOut> {
     };
     match settings.mode.value.0 {
         SendMode::Sync => leave_out("sync is limited by callers", &["in-flight"]),
+        SendMode::Batch => {
+            leave_out("batch is limited by callers", &["in-flight"]);
+            leave_out(
+                "batches are never compressed",
+                &["compress", "compress-level", "compress-over"],
+            );
+        }
         SendMode::Async => leave_out("async is limited by in-flight", &["callers"]),
         SendMode::Oneway => leave_out(
             "oneway asks for no answer",
@@ -46,6 +53,15 @@ pub(crate) fn left_out(settings: &Settings) -> Vec<LeftOut> {
                 "broker-stall",
                 "broker-capacity",
             ],
+        );
+    }
+    if settings.mode.value.0 != SendMode::Batch {
+        leave_out("the mode is not batch", &["batch"]);
+    }
+    if settings.compress.value.0.is_none() {
+        leave_out(
+            "nothing is compressed",
+            &["compress-level", "compress-over"],
         );
     }
     if !settings.fault_avoidance.value.0 {

@@ -9,10 +9,14 @@ use super::plan::{
 use super::setting::{Layer, RawValue, Source};
 use super::settings::{Settings, setting};
 use super::sources::Sources;
-use super::value::{CountSetting, DurationSetting, RateSetting};
+use super::value::{
+    BatchSetting, CountSetting, DurationSetting, RateSetting, ShareSetting, SizeSetting,
+};
 use super::{check, effect};
-use crate::client::{ClientConfig, FaultConfig, SendConfig, TransportConfig};
-use crate::load::{Bound, LoadModel, LoadPlan};
+use crate::client::{
+    ClientConfig, Compression, Delivery, FaultConfig, SendConfig, TransportConfig,
+};
+use crate::load::{Bound, LoadModel, LoadPlan, MessageShape, SendMode};
 
 /// Merges, understands and checks.
 ///
@@ -142,6 +146,8 @@ fn send(settings: &Settings) -> SendConfig {
         attempt_timeout: settings.attempt_timeout.as_ref().map(|given| given.value.0),
         retries: whole_u32(settings.retries.value),
         queue_order: settings.queue_order.value.0,
+        // The load's bodies are compressed once, not per send.
+        compression: None,
         ..SendConfig::default()
     }
 }
@@ -150,7 +156,6 @@ fn load(settings: &Settings) -> LoadPlan {
     let optional = |given: Option<&super::setting::Given<DurationSetting>>| -> Option<Duration> {
         given.map(|given| given.value.0)
     };
-    let tags = settings.tags.as_ref();
     LoadPlan {
         mode: settings.mode.value.0,
         model: match settings.rate.value {
@@ -166,8 +171,7 @@ fn load(settings: &Settings) -> LoadPlan {
         warmup: optional(settings.warmup.as_ref()).unwrap_or_default(),
         drain: settings.drain.value.0,
         topic: settings.topic.value.0.clone(),
-        body_bytes: usize::try_from(settings.size.value.0).unwrap_or(usize::MAX),
-        tags: tags.map_or_else(String::new, |given| given.value.0.clone()),
+        message: message(settings),
         callers: whole(settings.callers.value),
         in_flight: whole(settings.in_flight.value),
         when_late: settings.when_late.value.0,
@@ -176,6 +180,66 @@ fn load(settings: &Settings) -> LoadPlan {
         tick: optional(settings.tick.as_ref()),
         realtime: settings.rt.value.0,
     }
+}
+
+/// What every message is like.
+pub(super) fn message(settings: &Settings) -> MessageShape {
+    let body_bytes = bytes(settings.size.value);
+    let compression = settings.compress.value.0.map(|kind| Compression {
+        kind,
+        // Checked to be 9 at most.
+        level: u8::try_from(settings.compress_level.value.0).unwrap_or(9),
+        over_bytes: bytes(settings.compress_over.value),
+    });
+    let (tags, keys) = (settings.tags.as_ref(), settings.keys.as_ref());
+    let properties = settings.properties.as_ref();
+    let mut shape = MessageShape {
+        body_bytes,
+        random_bytes: part(body_bytes, settings.random_bytes.value),
+        tags: tags.map_or_else(String::new, |given| given.value.0.clone()),
+        keys: keys.map_or_else(String::new, |given| given.value.0.clone()),
+        properties: properties.map_or_else(Vec::new, |given| given.value.0.clone()),
+        delivery: delivery(settings),
+        wait: settings.wait_store.value.0,
+        compression,
+        sharding_keys: settings
+            .sharding_keys
+            .as_ref()
+            .map_or(0, |given| whole(given.value)),
+        batch: 1,
+    };
+    if settings.mode.value.0 == SendMode::Batch {
+        shape.compression = None;
+        let messages = match settings.batch.value {
+            BatchSetting::Messages(messages) => messages,
+            BatchSetting::Bytes(size) => (size.0 / shape.record_bytes() as u64).max(1),
+        };
+        shape.batch = u32::try_from(messages).unwrap_or(u32::MAX);
+    }
+    shape
+}
+
+fn delivery(settings: &Settings) -> Option<Delivery> {
+    let level = settings.delay_level.as_ref();
+    let level = level.map(|given| Delivery::Level(whole_u32(given.value)));
+    level.or_else(|| {
+        let after = settings.timer_delay.as_ref()?.value.0.as_millis();
+        Some(Delivery::AfterMs(u64::try_from(after).unwrap_or(u64::MAX)))
+    })
+}
+
+fn bytes(size: SizeSetting) -> usize {
+    usize::try_from(size.0).unwrap_or(usize::MAX)
+}
+
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "a share of at most 4 MiB"
+)]
+fn part(bytes: usize, share: ShareSetting) -> usize {
+    (bytes as f64 * share.fraction()).round() as usize
 }
 
 fn report(settings: Settings) -> ReportPlan {

@@ -53,6 +53,8 @@ pub enum Heading {
     Target,
     /// How much, how fast, how long.
     Load,
+    /// What is sent.
+    Message,
     /// How one message is sent.
     Sending,
     /// How the schedule is kept.
@@ -70,6 +72,7 @@ impl Heading {
         match self {
             Self::Target => "Target",
             Self::Load => "Load",
+            Self::Message => "Message",
             Self::Sending => "Sending",
             Self::Pacing => "Pacing",
             Self::Embedded => "Embedded cluster (without --namesrv)",
@@ -300,7 +303,7 @@ expected! {
     value::DurationSetting: "a duration with a unit, such as 10s, 1m30s, 250us";
     value::SizeSetting: "a size such as 1KiB (1024 bytes), 1k (1000 bytes), 512";
     value::ShareSetting: "a share in percent, such as 1% or 0.1%";
-    value::ModeSetting: "sync, async or oneway";
+    value::ModeSetting: "sync, async, oneway or batch";
     value::WhenLateSetting: "catch-up, skip or abort";
     value::ArrivalsSetting: "constant or poisson";
     value::HeaderSetting: "binary or json";
@@ -310,6 +313,10 @@ expected! {
     value::TopicName: "1 to 127 letters, digits, %, |, -, _";
     value::GroupName: "1 to 120 letters, digits, %, |, -, _";
     value::Tags: "a text without control characters";
+    value::BatchSetting: "messages such as 32, or bytes such as 64KiB";
+    value::Keys: "a key, or several separated by spaces";
+    value::Properties: "name=value, several separated by commas";
+    value::CompressSetting: "none, zlib, lz4 or zstd";
     value::NamesrvList: "host:port, several separated by ;";
     value::OutputFile: "a file ending in .json, .txt, .csv or .md";
     value::FilePath: "a file name";

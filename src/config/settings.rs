@@ -7,9 +7,10 @@ use super::error::ConfigError;
 use super::setting::{Field, Given, Heading, Layer, Setting, SettingValue, Source};
 use super::threshold::Threshold;
 use super::value::{
-    ArrivalsSetting, CountSetting, DurationSetting, FaultTableSetting, FilePath, GroupName,
-    HeaderSetting, ModeSetting, NamesrvList, OnOff, OutputFile, OutputFormat, QueueOrderSetting,
-    RateSetting, ShareSetting, SizeSetting, StallSetting, Switch, Tags, TopicName, WhenLateSetting,
+    ArrivalsSetting, BatchSetting, CompressSetting, CountSetting, DurationSetting,
+    FaultTableSetting, FilePath, GroupName, HeaderSetting, Keys, ModeSetting, NamesrvList, OnOff,
+    OutputFile, OutputFormat, Properties, QueueOrderSetting, RateSetting, ShareSetting,
+    SizeSetting, StallSetting, Switch, Tags, TopicName, WhenLateSetting,
 };
 
 macro_rules! optional {
@@ -76,10 +77,11 @@ settings! {
     /// Producer group
     Target "group" / 'g' "NAME" group: Given<GroupName> = "rmq_bench_producer";
 
-    /// How messages are sent: sync, async or oneway
+    /// How messages are sent: sync, async, oneway or batch
     ///
     /// sync: N callers, each with one send at a time; async: up to N sends in flight; oneway: no
-    /// answer is asked for.
+    /// answer is asked for; batch: as sync, each send with as many messages as --batch says. Rates,
+    /// counts and times are of messages in every mode.
     Load "mode" / 'm' "MODE" mode: Given<ModeSetting> = "async";
     /// Offered rate of the whole process: 50k, 3000/s, 3M/min, or max
     ///
@@ -99,12 +101,44 @@ settings! {
     Load "warmup" "TIME" warmup: Option<Given<DurationSetting>> = "2s";
     /// Body bytes: 1KiB is 1024, 1k is 1000
     Load "size" / 's' "SIZE" size: Given<SizeSetting> = "1KiB";
-    /// Tags of every message
-    Load "tags" "TEXT" tags: Option<Given<Tags>>;
-    /// Concurrent callers of sync, whole process
+    /// Messages of a batch, in number or in bytes: 32 or 64KiB
+    ///
+    /// They are due together, stored together or not at all, and have one time each.
+    Load "batch" "SIZE" batch: Given<BatchSetting> = "32";
+    /// Concurrent callers of sync and batch, whole process
     Load "callers" / 'w' "N" callers: Given<CountSetting> = "64";
     /// Most sends in flight of async and oneway, whole process
     Load "in-flight" "N" in_flight: Given<CountSetting> = "4096";
+
+    /// Tags of every message
+    Message "tags" "TEXT" tags: Option<Given<Tags>>;
+    /// Keys of every message, separated by spaces
+    Message "keys" "TEXT" keys: Option<Given<Keys>>;
+    /// Properties of every message: region=eu,color=blue
+    Message "properties" "LIST" properties: Option<Given<Properties>>;
+    /// Keys that messages take in turn: all of a key go to its queue, one after the other
+    ///
+    /// The queue is the one Java's clients select for the key by its hash. Of each key one message is in
+    /// flight at most, so that its messages are stored in the order they were sent.
+    Message "sharding-keys" "N" sharding_keys: Option<Given<CountSetting>>;
+    /// Delivered later, by a delay level of the broker: 1 to 18 are 1s 5s 10s 30s 1m 2m … 2h
+    Message "delay-level" "N" delay_level: Option<Given<CountSetting>>;
+    /// Delivered so much later (5.x)
+    Message "timer-delay" "TIME" timer_delay: Option<Given<DurationSetting>>;
+    /// Whether brokers answer only when a message is flushed and replicated as configured: on or off
+    Message "wait-store" "on|off" wait_store: Given<OnOff> = "on";
+    /// Random share of every body; the rest is zeros, which compress
+    Message "random-bytes" "SHARE" random_bytes: Given<ShareSetting> = "100%";
+    /// Compress bodies: none, zlib, lz4 or zstd
+    ///
+    /// Each body of the pool is compressed once, before the run, not per send. One that would not get
+    /// smaller goes as it is: give --random-bytes too. lz4 and zstd need brokers and consumers since
+    /// 4.9.4. RocketMQ's own client compresses with zlib from 4 KiB on by default.
+    Message "compress" "KIND" compress: Given<CompressSetting> = "none";
+    /// Level of zlib and zstd, 0 to 9
+    Message "compress-level" "N" compress_level: Given<CountSetting> = "5";
+    /// Smallest body that is compressed
+    Message "compress-over" "SIZE" compress_over: Given<SizeSetting> = "4KiB";
 
     /// Budget of one send over all its attempts
     Sending "timeout" "TIME" timeout: Given<DurationSetting> = "3s";

@@ -20,7 +20,7 @@ pub mod stop;
 mod thread;
 pub mod ticker;
 
-pub use plan::{Arrivals, Bound, LoadModel, LoadPlan, Rate, SendMode, WhenLate};
+pub use plan::{Arrivals, Bound, LoadModel, LoadPlan, MessageShape, Rate, SendMode, WhenLate};
 pub use run::{ClientUse, LoadError, LoadOutcome, LoadRun, RunPhase, RunSecond, StopReason};
 pub use stop::{StopLevel, StopSignal};
 pub use thread::sharpen_timers;

@@ -130,7 +130,7 @@ pub(super) fn run_shard(
             return Err(io::Error::other("the run was given up"));
         };
         let bodies = job.bodies.clone();
-        let recorders = fresh(&job.recycled);
+        let recorders = fresh(&job.recycled, job.limits.messages_per_send);
         let (begin, limits) = (start.start, job.limits);
         let pacer = Pacer::new(job, shared.clone(), counters, &start);
         let shard = Shard::new(core, start.source, bodies, limits, start.window, recorders);
@@ -149,17 +149,20 @@ pub(super) fn run_shard(
 /// (R137, R142, R146).
 fn retry_policy(mode: SendMode, send: &SendConfig) -> RetryPolicy {
     match mode {
-        SendMode::Sync => RetryPolicy {
+        SendMode::Sync | SendMode::Batch => RetryPolicy {
             retries: send.retries,
             codes: send.retry_codes.clone(),
+            pinned: false,
         },
         SendMode::Async => RetryPolicy {
             retries: send.retries,
             codes: Vec::new(),
+            pinned: true,
         },
         SendMode::Oneway => RetryPolicy {
             retries: 0,
             codes: Vec::new(),
+            pinned: false,
         },
     }
 }
@@ -182,10 +185,11 @@ fn open_pool(
     )
 }
 
-fn fresh(recycled: &Receiver<Recorders>) -> Recorders {
+fn fresh(recycled: &Receiver<Recorders>, messages_per_send: u32) -> Recorders {
+    let empty = || Box::new(Recorder::of_batches(1, messages_per_send));
     recycled.try_recv().unwrap_or_else(|_| Recorders {
-        warmup: Box::new(Recorder::new(1)),
-        measured: Box::new(Recorder::new(1)),
+        warmup: empty(),
+        measured: empty(),
     })
 }
 
@@ -289,7 +293,7 @@ impl Pacer {
         let on_tick = self.job.tick.is_zero()
             || now >= self.next_tick
             || shard.is_closed_loop()
-            || shard.has_more_due();
+            || shard.comes_back_after().is_some();
         shard.pump_at(now, on_tick);
         if shard.is_aborted() && self.job.stop.level() == StopLevel::None {
             // The other shards end with it.
@@ -317,8 +321,8 @@ impl Pacer {
             self.hand_over(shard, self.next_second);
             self.next_second = self.next_second.plus(Duration::from_secs(1));
         }
-        if shard.has_more_due() {
-            return Some(Wake::At(now));
+        if let Some(wait) = shard.comes_back_after() {
+            return Some(Wake::At(now.plus(wait)));
         }
         let wake = self.next_wake(shard, now).min(self.next_second);
         let reads_within = self.reads_within(shard, now);
@@ -392,7 +396,8 @@ impl Pacer {
         let interval = ShardInterval {
             second: self.second,
             end,
-            recorders: shard.swap_recorders(fresh(&self.job.recycled)),
+            recorders: shard
+                .swap_recorders(fresh(&self.job.recycled, self.job.limits.messages_per_send)),
             in_flight: shard.in_flight(),
             audit: shard.take_audit(),
         };

@@ -3,7 +3,7 @@
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-use crate::load::plan::{LoadModel, LoadPlan, SendMode};
+use crate::load::plan::{LoadModel, LoadPlan};
 
 /// A wake-up costs about 20 µs of CPU; below this rate one per message stays under 5 % of a core.
 const PER_MESSAGE_BELOW_PER_S: f64 = 2_500.0;
@@ -38,17 +38,27 @@ pub fn pacing(plan: &LoadPlan, reserved_cores: usize) -> Pacing {
     Pacing {
         shards,
         shards_why,
-        tick: plan.tick.unwrap_or_else(|| choose_tick(plan.model)),
+        tick: plan.tick.unwrap_or_else(|| choose_tick(of_sends(plan))),
+    }
+}
+
+/// The rate that costs wake-ups and writes.
+fn of_sends(plan: &LoadPlan) -> LoadModel {
+    match plan.model {
+        LoadModel::Closed => LoadModel::Closed,
+        LoadModel::Open(rate) => LoadModel::Open(rate.of_sends(plan.message.batch)),
     }
 }
 
 fn choose_shards(plan: &LoadPlan, cores: usize, reserved_cores: usize) -> (usize, String) {
     let room = cores.saturating_sub(reserved_cores).max(1);
-    let (shards, why) = shards_for(plan.model, cores, reserved_cores, room);
+    let (shards, why) = shards_for(of_sends(plan), cores, reserved_cores, room);
     // Every shard has one send under way at least: more of them would be more than the plan allows.
-    let (cap, what) = match plan.mode {
-        SendMode::Sync => (plan.callers, "caller(s)"),
-        SendMode::Async | SendMode::Oneway => (plan.in_flight, "send(s) in flight"),
+    let cap = plan.most_in_flight();
+    let what = if plan.mode.has_callers() {
+        "caller(s)"
+    } else {
+        "send(s) in flight"
     };
     if shards > cap {
         (cap.max(1), format!("there are {cap} {what} to share"))
@@ -93,7 +103,7 @@ fn choose_tick(model: LoadModel) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::load::plan::{Arrivals, Bound, Rate, WhenLate};
+    use crate::load::plan::{Arrivals, Bound, MessageShape, Rate, SendMode, WhenLate};
     use std::num::NonZeroU64;
 
     fn open(per_s: u64) -> LoadModel {
@@ -124,8 +134,7 @@ mod tests {
             warmup: Duration::ZERO,
             drain: Duration::ZERO,
             topic: String::new(),
-            body_bytes: 1,
-            tags: String::new(),
+            message: MessageShape::plain(1),
             callers: cap,
             in_flight: cap,
             when_late: WhenLate::CatchUp,

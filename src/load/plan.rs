@@ -1,7 +1,12 @@
 //! What one load run is to do: plain values, checked by `config` before they get here.
 
-use std::num::NonZeroU64;
+use std::num::{NonZeroU32, NonZeroU64};
 use std::time::Duration;
+
+use crate::client::{Compression, Delivery};
+use crate::protocol::batch::RECORD_BYTES;
+use crate::protocol::message_id::UNIQUE_ID_CHARS;
+use crate::protocol::properties;
 
 /// How messages are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -12,6 +17,8 @@ pub enum SendMode {
     Async,
     /// No answer is asked for.
     Oneway,
+    /// As sync, with batches.
+    Batch,
 }
 
 impl SendMode {
@@ -22,7 +29,20 @@ impl SendMode {
             Self::Sync => "sync",
             Self::Async => "async",
             Self::Oneway => "oneway",
+            Self::Batch => "batch",
         }
+    }
+
+    /// Whether brokers answer.
+    #[must_use]
+    pub fn is_answered(self) -> bool {
+        self != Self::Oneway
+    }
+
+    /// Whether callers with one send at a time are the limit; else it is what is in flight.
+    #[must_use]
+    pub fn has_callers(self) -> bool {
+        matches!(self, Self::Sync | Self::Batch)
     }
 }
 
@@ -50,6 +70,16 @@ impl Rate {
     #[allow(clippy::cast_precision_loss, reason = "display only")]
     pub fn per_second(self) -> f64 {
         self.messages.get() as f64 * 1e9 / self.period_ns.get() as f64
+    }
+
+    /// The rate of sends of so many messages each.
+    #[must_use]
+    pub fn of_sends(self, messages: u32) -> Self {
+        let messages = NonZeroU64::from(NonZeroU32::new(messages).unwrap_or(NonZeroU32::MIN));
+        Self {
+            period_ns: self.period_ns.saturating_mul(messages),
+            ..self
+        }
     }
 }
 
@@ -84,6 +114,76 @@ pub struct Bound {
     pub count: Option<u64>,
 }
 
+/// What every message of a run is like.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MessageShape {
+    /// Body bytes, before compression.
+    pub body_bytes: usize,
+    /// So many of them are random, the others zero.
+    pub random_bytes: usize,
+    /// Value of TAGS; empty for none.
+    pub tags: String,
+    /// Value of KEYS; empty for none.
+    pub keys: String,
+    /// Properties of the user's.
+    pub properties: Vec<(String, String)>,
+    /// Delivered later than at once.
+    pub delivery: Option<Delivery>,
+    /// Whether brokers answer only when a message is flushed and replicated (R32).
+    pub wait: bool,
+    /// Bodies that get smaller are sent so.
+    pub compression: Option<Compression>,
+    /// Keys of which each message has one, in turn: its queue is that of the key, and of each key one
+    /// message is in flight at most; 0 for none.
+    pub sharding_keys: usize,
+    /// Messages of a send, at least 1; more than one only in [`SendMode::Batch`].
+    pub batch: u32,
+}
+
+impl MessageShape {
+    /// Random bodies of this size and nothing else.
+    #[must_use]
+    pub fn plain(body_bytes: usize) -> Self {
+        Self {
+            body_bytes,
+            random_bytes: body_bytes,
+            tags: String::new(),
+            keys: String::new(),
+            properties: Vec::new(),
+            delivery: None,
+            wait: true,
+            compression: None,
+            sharding_keys: 0,
+            batch: 1,
+        }
+    }
+
+    /// Bytes a message of this shape takes in a batch, at most.
+    #[must_use]
+    pub fn record_bytes(&self) -> usize {
+        let pair = |name: &str, value: &str| match value {
+            "" => 0,
+            value => name.len() + value.len() + 2,
+        };
+        let pairs = self.properties.iter();
+        let id = properties::UNIQUE_ID_KEY.len() + 2 + UNIQUE_ID_CHARS;
+        let last_key = format!("key-{}", self.sharding_keys.saturating_sub(1));
+        let key = if self.sharding_keys > 0 {
+            &*last_key
+        } else {
+            ""
+        };
+        RECORD_BYTES
+            + self.body_bytes
+            + pair(properties::SHARDING_KEY, key)
+            + id
+            + pair(properties::WAIT, if self.wait { "true" } else { "false" })
+            + pair(properties::TAGS, &self.tags)
+            + pair(properties::KEYS, &self.keys)
+            + pairs.map(|(name, value)| pair(name, value)).sum::<usize>()
+    }
+}
+
 /// One load run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoadPlan {
@@ -103,10 +203,8 @@ pub struct LoadPlan {
     pub drain: Duration,
     /// Topic.
     pub topic: String,
-    /// Body bytes.
-    pub body_bytes: usize,
-    /// Value of TAGS; empty for none.
-    pub tags: String,
+    /// What is sent.
+    pub message: MessageShape,
     /// Concurrent callers of sync, whole process.
     pub callers: usize,
     /// Most async sends in flight, whole process.
@@ -121,4 +219,27 @@ pub struct LoadPlan {
     pub tick: Option<Duration>,
     /// Ask for real-time scheduling of the shards' threads.
     pub realtime: bool,
+}
+
+impl LoadPlan {
+    /// Most sends in flight, whole process.
+    #[must_use]
+    pub fn most_in_flight(&self) -> usize {
+        let limit = if self.mode.has_callers() {
+            self.callers
+        } else {
+            self.in_flight
+        };
+        match self.message.sharding_keys {
+            0 => limit,
+            keys => limit.min(keys),
+        }
+    }
+
+    /// Sends planned for the window, of [`MessageShape::batch`] messages each.
+    #[must_use]
+    pub fn sends(&self) -> Option<u64> {
+        let messages = u64::from(self.message.batch.max(1));
+        self.bound.count.map(|count| count / messages)
+    }
 }

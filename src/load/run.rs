@@ -14,7 +14,7 @@ use crate::load::audit::AuditRecord;
 use crate::load::bodies::Bodies;
 use crate::load::pacer::{ShardInterval, ShardJob, ShardReport, Start, run_shard};
 use crate::load::pacing::{Pacing, pacing};
-use crate::load::plan::{Arrivals, LoadModel, LoadPlan, Rate, SendMode};
+use crate::load::plan::{Arrivals, LoadModel, LoadPlan, Rate};
 use crate::load::schedule::{Schedule, ShardOf, first_number_at};
 use crate::load::shard::{Recorders, ShardLimits, Window};
 use crate::load::source::Source;
@@ -197,7 +197,7 @@ impl LoadRun {
             .unwrap_or_default();
         let topic_created = topic.route().is_some_and(|route| route.borrowed);
         let pacing = pacing(&self.plan, self.reserved_cores);
-        let bodies = Bodies::new(self.plan.body_bytes, self.plan.seed, &self.plan.tags)?;
+        let bodies = Bodies::new(&self.plan.message, self.plan.seed)?;
         let (intervals, incoming) = unbounded();
         let (recycle, recycled) = unbounded();
         let jobs = self.jobs(&pacing, &topic, &bodies, &intervals, &recycled);
@@ -276,10 +276,7 @@ impl LoadRun {
         recycled: &Receiver<Recorders>,
     ) -> Vec<ShardJob> {
         let send = Arc::new(self.send.clone());
-        let cap = match self.plan.mode {
-            SendMode::Sync => self.plan.callers,
-            SendMode::Async | SendMode::Oneway => self.plan.in_flight,
-        };
+        let cap = self.plan.most_in_flight();
         let job = |index: usize| {
             let shard = ShardOf {
                 index: index as u64,
@@ -292,7 +289,7 @@ impl LoadRun {
                 topic: Arc::clone(topic),
                 send: Arc::clone(&send),
                 mode: self.plan.mode,
-                bodies: bodies.clone(),
+                bodies: bodies.of_shard(shard),
                 limits: ShardLimits {
                     in_flight,
                     timeout: self.send.timeout,
@@ -300,6 +297,7 @@ impl LoadRun {
                     when_late: self.plan.when_late,
                     late_after_ns: u64::try_from(late_after.as_nanos()).unwrap_or(u64::MAX),
                     audit: self.audit,
+                    messages_per_send: self.plan.message.batch,
                 },
                 tick: pacing.tick,
                 drain: self.plan.drain,
@@ -377,13 +375,14 @@ impl LoadRun {
         let plan = &self.plan;
         match plan.model {
             LoadModel::Closed => {
-                let left = plan.bound.count.map(|count| shard.share(count));
+                let left = plan.sends().map(|count| shard.share(count));
                 Source::Closed {
                     left,
                     asked: Nanos::NONE,
                 }
             }
             LoadModel::Open(rate) => {
+                let rate = rate.of_sends(plan.message.batch);
                 let schedule = Schedule::new(rate, plan.arrivals, plan.seed, shard);
                 let end_number = self.end_number(rate).unwrap_or(u64::MAX);
                 Source::Open {
@@ -409,7 +408,7 @@ impl LoadRun {
                 schedule.number()
             }
         };
-        plan.bound.count.map(|count| first.saturating_add(count))
+        plan.sends().map(|count| first.saturating_add(count))
     }
 
     fn stop_reason(&self, reports: &[ShardReport], ended: Nanos, window: Window) -> StopReason {

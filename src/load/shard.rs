@@ -28,7 +28,12 @@ const REFILL_SHARE: usize = 16;
 const HELD_WAIT: Duration = Duration::from_millis(1);
 const HELD_AT_A_TIME: usize = 1024;
 /// Most messages begun before the connections get their turn to write: buffers need not hold more.
-const BEGUN_AT_A_TIME: usize = 16 * 1024;
+const BEGUN_AT_A_TIME: usize = 4 * 1024;
+/// A closed loop begins nothing while its connections have more bytes than this to write: a million
+/// sends that the sockets do not take yet would fill buffers, not the cluster.
+const MOST_UNWRITTEN: usize = 4 << 20;
+/// It looks again after this long, in which sockets do not run dry.
+const UNWRITTEN_WAIT: Duration = Duration::from_millis(1);
 
 /// What the load face knows of a send.
 #[derive(Debug)]
@@ -79,6 +84,8 @@ pub struct ShardLimits {
     pub late_after_ns: u64,
     /// Whether an audit trail is kept.
     pub audit: bool,
+    /// Messages of a send: what all counts are of.
+    pub messages_per_send: u32,
 }
 
 /// Where a shard records: what is measured, and apart from it the warm-up.
@@ -164,8 +171,7 @@ pub struct Shard {
     audit: Vec<AuditRecord>,
     remarks: Vec<(Label, String)>,
     sending: Sending,
-    /// Messages may be due that had no turn yet.
-    more_due: bool,
+    unbegun: Unbegun,
     /// Messages due that the cap holds back.
     blocked: bool,
     /// Since when.
@@ -181,6 +187,16 @@ enum Sending {
     Stopped,
     /// By the late policy.
     Aborted,
+}
+
+/// Why messages may be due and not begun, besides the cap on flight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unbegun {
+    None,
+    /// There were many; the connections write first.
+    NextTurn,
+    /// See [`MOST_UNWRITTEN`].
+    SocketsFull,
 }
 
 /// Who sends on in a closed loop.
@@ -220,7 +236,7 @@ impl Shard {
             audit: Vec::new(),
             remarks: Vec::new(),
             sending: Sending::On,
-            more_due: false,
+            unbegun: Unbegun::None,
             blocked: false,
             blocked_since: None,
             settled: 0,
@@ -305,7 +321,11 @@ impl Shard {
     #[inline]
     fn stage_due(&mut self, now: Nanos) {
         self.blocked = false;
-        self.more_due = false;
+        self.unbegun = Unbegun::None;
+        if self.source.is_closed_loop() && self.core.unwritten_bytes() > MOST_UNWRITTEN {
+            self.unbegun = Unbegun::SocketsFull;
+            return;
+        }
         for _ in 0..BEGUN_AT_A_TIME {
             let Due { intended } = match self.source.due(now, self.window) {
                 Some(due) => due,
@@ -340,28 +360,32 @@ impl Shard {
                 _ if self.in_flight >= self.limits.in_flight => return,
                 _ => {}
             }
+            // As many as may be in flight: it has one.
+            let Some(message) = self.bodies.next_message() else {
+                return;
+            };
             self.source.advance(self.window);
-            self.begin(intended, now);
+            self.begin(message, intended, now);
         }
-        self.more_due = true;
+        self.unbegun = Unbegun::NextTurn;
     }
 
     #[inline]
-    fn begin(&mut self, intended: Nanos, now: Nanos) {
+    fn begin(&mut self, message: Arc<Message>, intended: Nanos, now: Nanos) {
         let measured = self.window.contains(intended);
         let mut budget_ends = now.plus(self.limits.timeout);
         if let Some(deadline) = self.limits.deadline {
             budget_ends = budget_ends.min(intended.plus(deadline));
         }
         let token = LoadToken {
-            message: self.bodies.next_message(),
+            message,
             intended,
             retried_for: None,
         };
         let send = self.core.begin(token, now, budget_ends);
         self.in_flight += 1;
         self.in_flight_measured += usize::from(measured);
-        self.counts.submitted += u64::from(measured);
+        self.counts.submitted += self.messages_if(measured);
         let recorder = self.recorders.of(measured);
         recorder.planned(1);
         recorder.submitted(intended.0, now.0);
@@ -412,7 +436,7 @@ impl Shard {
             AttemptResult::Stored(_) | AttemptResult::Accepted => {
                 self.in_flight -= 1;
                 self.in_flight_measured -= usize::from(measured);
-                self.counts.acked_in_window += u64::from(self.window.contains(ended.at));
+                self.counts.acked_in_window += self.messages_if(self.window.contains(ended.at));
                 if measured {
                     self.counts.last_ack = ended.at;
                 }
@@ -438,13 +462,9 @@ impl Shard {
                     }
                 }
                 if self.limits.audit && measured {
-                    self.audit.push(AuditRecord {
-                        id: self.core.unique_id(&track),
-                        broker: track.broker(),
-                        queue_id: track.queue().map(|queue| queue.queue_id),
-                        outcome: "acked",
-                    });
+                    self.note_end(&ended.send, "acked");
                 }
+                self.bodies.give_back(ended.send.carrier.message);
                 return;
             }
         };
@@ -497,16 +517,36 @@ impl Shard {
             recorder.failed(label(kind), Some(at_least), track.attempts);
         }
         if self.limits.audit && measured {
-            self.audit.push(AuditRecord {
-                id: self.core.unique_id(&track),
-                broker: track.broker(),
-                queue_id: track.queue().map(|queue| queue.queue_id),
-                outcome: if track.maybe_stored {
-                    "unknown"
-                } else {
-                    "failed"
-                },
-            });
+            let outcome = if track.maybe_stored {
+                "unknown"
+            } else {
+                "failed"
+            };
+            self.note_end(&send, outcome);
+        }
+        self.bodies.give_back(send.carrier.message);
+    }
+
+    #[cold]
+    fn note_end(&mut self, send: &Outgoing<LoadToken>, outcome: &'static str) {
+        let track = &send.track;
+        let record = |id| AuditRecord {
+            id,
+            broker: track.broker(),
+            queue_id: track.queue().map(|queue| queue.queue_id),
+            outcome,
+        };
+        let ids = self.core.unique_ids(track, send.carrier.message());
+        self.audit.extend(ids.map(record));
+    }
+
+    /// Messages of one send, or none.
+    #[inline]
+    fn messages_if(&self, counts: bool) -> u64 {
+        if counts {
+            self.limits.messages_per_send.into()
+        } else {
+            0
         }
     }
 
@@ -553,10 +593,16 @@ impl Shard {
             && (self.is_sending() && refill || !self.waiting.is_empty())
     }
 
-    /// Whether the pacer should come back at once, once the connections have written.
+    /// When the pacer should come back whatever else it waits for, once the connections have written:
+    /// messages may be due that had no turn.
     #[must_use]
-    pub fn has_more_due(&self) -> bool {
-        self.more_due && self.is_sending()
+    pub fn comes_back_after(&self) -> Option<Duration> {
+        match self.unbegun {
+            _ if !self.is_sending() => None,
+            Unbegun::None => None,
+            Unbegun::NextTurn => Some(Duration::ZERO),
+            Unbegun::SocketsFull => Some(UNWRITTEN_WAIT),
+        }
     }
 
     /// Whether messages are due that the cap on flight holds back.

@@ -99,13 +99,19 @@ impl<C: Counter> LatencyHistogram<C> {
     /// Counts one value in nanoseconds; values beyond [`HIGHEST_NS`] saturate and count as clamped.
     #[inline]
     pub fn record(&mut self, ns: u64) {
+        self.record_n(ns, C::one());
+    }
+
+    /// Counts one value `n` times.
+    #[inline]
+    pub fn record_n(&mut self, ns: u64, n: C) {
         if self.last_ns == Some(ns) {
-            self.repeats = self.repeats.saturating_add(C::one());
+            self.repeats = self.repeats.saturating_add(n);
             return;
         }
         self.end_run();
         self.last_ns = Some(ns);
-        self.count_n(ns, C::one());
+        self.count_n(ns, n);
         self.min_ns = self.min_ns.min(ns);
         self.max_ns = self.max_ns.max(ns);
     }

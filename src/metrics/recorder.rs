@@ -87,6 +87,8 @@ impl<C: Counter> BrokerRecord<C> {
 /// Counts and times of a span of time: one second of one shard, or by merging anything larger.
 #[derive(Debug, Clone)]
 pub struct Recorder<C: Counter = u32> {
+    /// Messages of a send.
+    weight: Weight<C>,
     counters: Counters,
     last_submitted_ns: u64,
     lateness: LatencyHistogram<C>,
@@ -96,11 +98,29 @@ pub struct Recorder<C: Counter = u32> {
     brokers: Vec<BrokerRecord<C>>,
 }
 
+/// How often everything counts, as both kinds of number.
+#[derive(Debug, Clone, Copy)]
+struct Weight<C> {
+    count: u64,
+    cells: C,
+}
+
 impl<C: Counter> Recorder<C> {
     /// An empty recorder with room for brokers `0..brokers`.
     #[must_use]
     pub fn new(brokers: usize) -> Self {
+        Self::of_batches(brokers, 1)
+    }
+
+    /// The same for sends that are batches of so many messages: whatever is told of a send counts for
+    /// each of them, also an attempt, so that all counts are of messages.
+    #[must_use]
+    pub fn of_batches(brokers: usize, messages: u32) -> Self {
         Self {
+            weight: Weight {
+                count: messages.into(),
+                cells: C::from_u32(messages).unwrap_or_else(C::one),
+            },
             counters: Counters::default(),
             last_submitted_ns: 0,
             lateness: LatencyHistogram::new(),
@@ -123,16 +143,16 @@ impl<C: Counter> Recorder<C> {
     /// `n` sends fell due; in a closed loop: were begun.
     #[inline]
     pub fn planned(&mut self, n: u64) {
-        self.counters.planned += n;
+        self.counters.planned += n * self.weight.count;
     }
 
     /// A send was begun: submitted to the client for the first time. Records its lateness.
     #[inline]
     pub fn submitted(&mut self, intended_ns: u64, submitted_ns: u64) {
-        self.counters.sent += 1;
+        self.counters.sent += self.weight.count;
         self.last_submitted_ns = self.last_submitted_ns.max(submitted_ns);
-        self.lateness
-            .record(submitted_ns.saturating_sub(intended_ns));
+        let lateness = submitted_ns.saturating_sub(intended_ns);
+        self.lateness.record_n(lateness, self.weight.cells);
     }
 
     /// An attempt was handed to the transport. `ordinal` counts the tries of its send from 0, tries
@@ -143,47 +163,48 @@ impl<C: Counter> Recorder<C> {
         if self.counters.by_attempt.len() <= ordinal {
             self.grow_ordinals(ordinal);
         }
-        self.counters.by_attempt[ordinal] += 1;
+        let count = self.weight.count;
+        self.counters.by_attempt[ordinal] += count;
         let record = self.broker_mut(broker);
-        record.attempts += 1;
-        record.retries += u64::from(ordinal > 0);
+        record.attempts += count;
+        record.retries += if ordinal > 0 { count } else { 0 };
     }
 
     /// An attempt failed, or found no broker (`None`). With `retried` it is also the reason of the
     /// next attempt: to be told only when that attempt is really handed over.
     pub fn attempt_failed(&mut self, broker: Option<usize>, why: Label, retried: bool) {
+        let count = self.weight.count;
         if let Some(broker) = broker {
             let record = self.broker_mut(broker);
-            record.failed += 1;
-            record.errors.add(why, 1);
+            record.failed += count;
+            record.errors.add(why, count);
         }
         if retried {
-            self.counters.retry_reasons.add(why, 1);
+            self.counters.retry_reasons.add(why, count);
         }
     }
 
     /// A send was acknowledged by the broker of its last attempt.
     #[inline]
     pub fn acked(&mut self, broker: usize, status: SendStatus, times: &SendTimes, attempts: u32) {
-        self.counters.acked += 1;
-        self.counters.by_status[status as usize] += 1;
+        let Weight { count, cells } = self.weight;
+        self.counters.acked += count;
+        self.counters.by_status[status as usize] += count;
         self.ended(attempts, true);
-        self.queue
-            .record(times.written_ns.saturating_sub(times.submitted_ns));
+        let queue = times.written_ns.saturating_sub(times.submitted_ns);
+        self.queue.record_n(queue, cells);
         let record = self.broker_mut(broker);
-        record.acked += 1;
-        record
-            .response
-            .record(times.received_ns.saturating_sub(times.intended_ns));
-        record
-            .service
-            .record(times.received_ns.saturating_sub(times.written_ns));
+        record.acked += count;
+        let response = times.received_ns.saturating_sub(times.intended_ns);
+        record.response.record_n(response, cells);
+        let service = times.received_ns.saturating_sub(times.written_ns);
+        record.service.record_n(service, cells);
     }
 
     /// The answer of an acknowledged send was read so long after it had arrived.
     #[inline]
     pub fn read_after(&mut self, delay_ns: u64) {
-        self.receive_delay.record(delay_ns);
+        self.receive_delay.record_n(delay_ns, self.weight.cells);
     }
 
     /// A oneway send was accepted by the socket: it has a queue time and nothing after it.
@@ -195,48 +216,52 @@ impl<C: Counter> Recorder<C> {
         written_ns: u64,
         attempts: u32,
     ) {
-        self.counters.acked += 1;
-        self.counters.acked_oneway += 1;
+        let Weight { count, cells } = self.weight;
+        self.counters.acked += count;
+        self.counters.acked_oneway += count;
         self.ended(attempts, true);
-        self.queue.record(written_ns.saturating_sub(submitted_ns));
-        self.broker_mut(broker).acked += 1;
+        let queue = written_ns.saturating_sub(submitted_ns);
+        self.queue.record_n(queue, cells);
+        self.broker_mut(broker).acked += count;
     }
 
     /// A send failed and its message is not stored. `response_at_least_ns` is the time from its
     /// intended time to its end; `None` for a send that was refused before it could wait.
     pub fn failed(&mut self, why: Label, response_at_least_ns: Option<u64>, attempts: u32) {
-        self.counters.failed += 1;
-        self.counters.errors.add(why, 1);
+        self.counters.failed += self.weight.count;
+        self.counters.errors.add(why, self.weight.count);
         self.ended(attempts, false);
         if let Some(ns) = response_at_least_ns {
-            self.failures.record(ns);
+            self.failures.record_n(ns, self.weight.cells);
         }
     }
 
     /// A send ended without an answer after bytes of it had left; its message may be stored.
     pub fn unknown(&mut self, why: Label, response_at_least_ns: u64, attempts: u32) {
-        self.counters.unknown += 1;
-        self.counters.errors.add(why, 1);
+        self.counters.unknown += self.weight.count;
+        self.counters.errors.add(why, self.weight.count);
         self.ended(attempts, false);
-        self.failures.record(response_at_least_ns);
+        self.failures
+            .record_n(response_at_least_ns, self.weight.cells);
     }
 
     /// `n` sends that were due will never be begun.
     #[inline]
     pub fn unsent(&mut self, n: u64) {
-        self.counters.unsent += n;
+        self.counters.unsent += n * self.weight.count;
     }
 
     /// An answer came after its send had ended.
     pub fn late_reply(&mut self) {
-        self.counters.late_replies += 1;
+        self.counters.late_replies += self.weight.count;
     }
 
     #[inline]
     fn ended(&mut self, attempts: u32, acked: bool) {
-        let retried = attempts > 1;
-        self.counters.retried_sends += u64::from(retried);
-        self.counters.recovered_sends += u64::from(retried && acked);
+        if attempts > 1 {
+            self.counters.retried_sends += self.weight.count;
+            self.counters.recovered_sends += if acked { self.weight.count } else { 0 };
+        }
     }
 
     #[inline]

@@ -17,6 +17,12 @@ impl RequestCode {
     pub const GET_ROUTEINFO_BY_TOPIC: Self = Self(105);
     /// Send with one-letter field names.
     pub const SEND_MESSAGE_V2: Self = Self(310);
+    /// Several messages in one body, with one-letter field names.
+    pub const SEND_BATCH_MESSAGE: Self = Self(320);
+    /// The answer to a request, with long field names.
+    pub const SEND_REPLY_MESSAGE: Self = Self(324);
+    /// The same with one-letter field names.
+    pub const SEND_REPLY_MESSAGE_V2: Self = Self(325);
     /// Per-queue offsets of a topic, asked of a broker.
     pub const GET_TOPIC_STATS_INFO: Self = Self(202);
 }

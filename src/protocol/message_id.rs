@@ -37,6 +37,15 @@ impl std::fmt::Display for UniqueId {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct UniqueSuffix(pub u64);
 
+impl UniqueSuffix {
+    /// The suffix so many places after this one.
+    #[inline]
+    #[must_use]
+    pub fn nth(self, place: u32) -> Self {
+        Self(self.0 + u64::from(place))
+    }
+}
+
 /// The constant part of the ids one sender makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UniquePrefix([u8; 20]);
@@ -90,8 +99,15 @@ impl UniqueSequence {
     /// The next suffix.
     #[inline]
     pub fn next_suffix(&mut self) -> UniqueSuffix {
-        self.last += 1;
-        UniqueSuffix(self.last)
+        self.next_suffixes(1)
+    }
+
+    /// The first of the next `count` suffixes; [`UniqueSuffix::nth`] has the others.
+    #[inline]
+    pub fn next_suffixes(&mut self, count: u32) -> UniqueSuffix {
+        let first = self.last + 1;
+        self.last += u64::from(count);
+        UniqueSuffix(first)
     }
 }
 

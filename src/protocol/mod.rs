@@ -12,6 +12,7 @@
 //! - [`properties`], [`message_id`]: message properties string, unique and offset message ids
 //! - [`code`]: request, response and language codes, send statuses
 
+pub mod batch;
 pub mod code;
 pub mod command;
 pub mod error;
@@ -22,6 +23,8 @@ pub mod message_id;
 pub mod properties;
 pub mod route;
 pub mod send;
+pub mod stored;
+pub mod sys_flag;
 
 pub use code::{Language, RequestCode, ResponseCode, SendStatus};
 pub use command::RemotingCommand;

@@ -15,6 +15,18 @@ pub const TAGS: &str = "TAGS";
 pub const KEYS: &str = "KEYS";
 /// Property that asks the broker to wait for flush and replication.
 pub const WAIT: &str = "WAIT";
+/// Property of the delay level, 1 to 18 by default.
+pub const DELAY: &str = "DELAY";
+/// Property of the moment a timer message is delivered, in ms since 1970 (5.x).
+pub const TIMER_DELIVER_MS: &str = "TIMER_DELIVER_MS";
+/// Property of a timer message's delay in ms (5.x).
+pub const TIMER_DELAY_MS: &str = "TIMER_DELAY_MS";
+/// Property of a timer message's delay in seconds (5.x).
+pub const TIMER_DELAY_SEC: &str = "TIMER_DELAY_SEC";
+/// Property of the buyer's id.
+pub const BUYER_ID: &str = "BUYER_ID";
+/// Property of the key that orders messages.
+pub const SHARDING_KEY: &str = "__SHARDINGKEY";
 
 /// Appends one property.
 #[inline]
@@ -23,6 +35,18 @@ pub fn write(out: &mut Vec<u8>, name: &str, value: &[u8]) {
     out.push(NAME_END);
     out.extend_from_slice(value);
     out.push(VALUE_END);
+}
+
+/// Takes out every pair of this name from what [`write`] has written.
+pub fn remove(from: &mut Vec<u8>, name: &str) {
+    let mut kept = Vec::with_capacity(from.len());
+    for pair in from.split_inclusive(|byte| *byte == VALUE_END) {
+        let of = pair.split(|byte| *byte == NAME_END).next();
+        if of != Some(name.as_bytes()) {
+            kept.extend_from_slice(pair);
+        }
+    }
+    *from = kept;
 }
 
 /// The pairs of a properties string, as Java reads them: pairs with an empty name or value are

@@ -37,12 +37,38 @@ pub struct SendHeader {
     pub default_topic: String,
     /// Most queues an auto-created topic gets.
     pub default_queues: u32,
-    /// See the protocol's sysFlag bits (R160).
-    pub sys_flag: i32,
-    /// The user's flag.
-    pub flag: i32,
+    /// What the client's unitMode says (R167).
+    pub unit_mode: bool,
     /// Broker the message goes to.
     pub broker_name: String,
     /// The sender's language.
     pub language: Language,
+}
+
+/// Which request carries a message (R164).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum SendRequest {
+    /// One message.
+    #[default]
+    Single,
+    /// Several in one body (R63).
+    Batch,
+    /// The answer to a request (R164).
+    Reply,
+}
+
+/// What the header says of a message besides queue, times and properties; the same for most messages
+/// of a sender (R162).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct SendKind {
+    /// Request code.
+    pub request: SendRequest,
+    /// See [`crate::protocol::sys_flag`].
+    pub sys_flag: i32,
+    /// The user's flag.
+    pub flag: i32,
+    /// How often a consumer has had it (R166).
+    pub reconsume_times: i32,
+    /// How often it may have it; only towards retry topics (R166).
+    pub max_reconsume_times: Option<i32>,
 }

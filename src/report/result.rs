@@ -105,6 +105,9 @@ pub struct Run {
     /// Most sends in flight; absent in modes without.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_flight_limit: Option<u64>,
+    /// Messages of a batch; absent in other modes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<u64>,
     /// What ended the measured window.
     pub stop_reason: StopReason,
     /// The cluster.
@@ -129,6 +132,9 @@ pub enum Mode {
     Async,
     /// No answer was asked for: `acked` means accepted by the socket.
     Oneway,
+    /// Callers with one batch of messages at a time each; all counts and times are of messages, also
+    /// attempts.
+    Batch,
 }
 
 impl Mode {
@@ -139,6 +145,7 @@ impl Mode {
             Self::Sync => "sync",
             Self::Async => "async",
             Self::Oneway => "oneway",
+            Self::Batch => "batch",
         }
     }
 }

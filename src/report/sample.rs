@@ -178,6 +178,7 @@ fn facts(mode: Mode, load_model: LoadModel, kind: TargetKind) -> RunFacts {
         load_model,
         callers: (mode == Mode::Sync).then_some(64),
         in_flight_limit: (mode == Mode::Async).then_some(4096),
+        batch: None,
         stop_reason: StopReason::Duration,
         target,
         topic: "BenchmarkTest".to_owned(),

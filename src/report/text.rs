@@ -14,7 +14,7 @@ use crate::metrics::LatencySummary;
 use crate::metrics::units::{bytes, count, counted, duration, percent, rate, three_digits};
 
 use super::figures::{Avoidance, AvoidanceCause, ReceiveTimes};
-use super::result::{LoadModel, Mode, RunResult, TargetKind};
+use super::result::{LoadModel, Mode, Run, RunResult, TargetKind};
 use super::style::Style;
 use super::table::Figures;
 
@@ -157,7 +157,11 @@ pub fn answer(result: &RunResult) -> String {
         three_digits(over_s)
     );
     let begin = match run.load_model {
-        LoadModel::Open => format!("Planned {}, {achieved}", shown(result.rate.planned_per_s)),
+        LoadModel::Open => format!(
+            "Planned {}{}, {achieved}",
+            shown(result.rate.planned_per_s),
+            batches(run)
+        ),
         LoadModel::Closed => format!("{}: {achieved}", closed_loop(result)),
     };
     let (name, times) = match (run.load_model, &result.latency.response) {
@@ -186,7 +190,13 @@ fn closed_loop(result: &RunResult) -> String {
     } else {
         "; times count from the begin of each send"
     };
-    format!("Closed loop{limit}{meaning}")
+    format!("Closed loop{limit}{}{meaning}", batches(run))
+}
+
+fn batches(run: &Run) -> String {
+    run.batch.map_or_else(String::new, |messages| {
+        format!(" in batches of {}", count(messages))
+    })
 }
 
 fn accounts(out: &mut (impl Write + ?Sized), result: &RunResult, style: Style) -> io::Result<()> {

@@ -132,6 +132,12 @@ impl<T> Connection<T> {
         self.core.lock().in_flight.len()
     }
 
+    /// Bytes submitted that the driver has not taken to write.
+    #[must_use]
+    pub fn unwritten_bytes(&self) -> usize {
+        self.core.lock().out.len()
+    }
+
     /// Whether the connection is gone.
     #[must_use]
     pub fn is_closed(&self) -> bool {

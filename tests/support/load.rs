@@ -11,8 +11,8 @@ use rmq_bench::broker::EmbeddedCluster;
 use rmq_bench::client::{ClientConfig, ClientInstance, FaultClass, FaultConfig, SendConfig};
 use rmq_bench::load::audit::AuditRecord;
 use rmq_bench::load::{
-    Arrivals, Bound, LoadError, LoadModel, LoadOutcome, LoadPlan, LoadRun, Rate, SendMode,
-    StopReason, StopSignal, WhenLate,
+    Arrivals, Bound, LoadError, LoadModel, LoadOutcome, LoadPlan, LoadRun, MessageShape, Rate,
+    SendMode, StopReason, StopSignal, WhenLate,
 };
 use rmq_bench::metrics::{Acks, Counters, Label, Summary};
 
@@ -34,8 +34,7 @@ pub(crate) fn plan(mode: SendMode, per_second: u64, bound: Bound) -> LoadPlan {
         warmup: Duration::ZERO,
         drain: Duration::from_secs(5),
         topic: TOPIC.to_owned(),
-        body_bytes: 100,
-        tags: String::new(),
+        message: MessageShape::plain(100),
         callers: 64,
         in_flight: 4096,
         when_late: WhenLate::CatchUp,

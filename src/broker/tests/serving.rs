@@ -3,7 +3,9 @@
 use super::*;
 use crate::broker::StartError;
 use crate::protocol::message_id::{UniquePrefix, UniqueSuffix};
-use crate::protocol::send::{SendFields, SendHeader, SendTemplate, SendVersion, born_digits};
+use crate::protocol::send::{
+    SendFields, SendHeader, SendKind, SendTemplate, SendVersion, born_digits,
+};
 use crate::protocol::{Language, RequestCode};
 use std::net::Ipv4Addr;
 
@@ -19,11 +21,11 @@ fn pipeline(form: SerializeType, count: i32) -> Vec<u8> {
             topic: "BenchmarkTest".into(),
             default_topic: "TBW102".into(),
             default_queues: 4,
-            sys_flag: 0,
-            flag: 0,
+            unit_mode: false,
             broker_name: "broker-0".into(),
             language: Language::RUST,
         },
+        SendKind::default(),
     );
     let ids = UniquePrefix::new(Ipv4Addr::LOCALHOST, 1, 1);
     let body = [b'x'; 100];
@@ -33,7 +35,7 @@ fn pipeline(form: SerializeType, count: i32) -> Vec<u8> {
             opaque,
             queue_id: u32::try_from(opaque % 8).unwrap(),
             oneway: false,
-            unique_id: &ids.with(UniqueSuffix(u64::try_from(opaque).unwrap())),
+            unique_id: Some(&ids.with(UniqueSuffix(u64::try_from(opaque).unwrap()))),
             properties: b"",
             born: &born_digits(1_700_000_000_000),
             body_bytes: body.len(),

@@ -114,7 +114,7 @@ impl Ceiling {
         let run = |rate: &str, shards: Option<&str>| -> Result<(Trial, u64), CeilingError> {
             let plan = plan(size, length, rate, shards)
                 .map_err(|error| CeilingError::Config(Box::new(error)))?;
-            let bytes = plan.load.body_bytes as u64;
+            let bytes = plan.load.message.body_bytes as u64;
             let measured =
                 produce_run::measure(&plan, Arc::clone(stop)).map_err(CeilingError::Run)?;
             Ok((Trial::of(&measured.result), bytes))

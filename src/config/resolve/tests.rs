@@ -1,5 +1,5 @@
 use super::*;
-use crate::client::{FaultGeneration, QueueOrder};
+use crate::client::{CompressionKind, FaultGeneration, QueueOrder};
 use crate::config::print;
 use crate::config::profile::{BUILT_IN, Profile};
 use crate::config::sources::environment;
@@ -36,17 +36,17 @@ fn without_anything_the_defaults_of_the_contract_hold() {
     assert_eq!(plan.load.bound.duration, Some(Duration::from_secs(10)));
     assert_eq!(plan.load.bound.count, None);
     assert_eq!(plan.load.warmup, Duration::from_secs(2));
-    assert_eq!(plan.load.body_bytes, 1024);
+    assert_eq!(plan.load.message.body_bytes, 1024);
     assert_eq!((plan.load.callers, plan.load.in_flight), (64, 4096));
     assert_eq!(plan.load.drain, Duration::from_secs(5));
     let mut client = ClientConfig::default();
     client.transport.receive_stamps = true;
     assert_eq!(plan.client, client, "the client's own defaults, and stamps");
-    assert_eq!(
-        plan.send,
-        SendConfig::default(),
-        "the producer's own defaults"
-    );
+    let producer = SendConfig {
+        compression: None,
+        ..SendConfig::default()
+    };
+    assert_eq!(plan.send, producer, "bodies are prepared by the load");
     assert!((plan.report.max_error_rate - 0.01).abs() < 1e-12);
     assert_eq!(plan.report.progress, Progress::Live);
     assert!(plan.notes.is_empty());
@@ -60,7 +60,8 @@ fn every_setting_reaches_its_owner() {
          fault-table=v4 queue-order=by-broker header=json connections=2 when-late=skip \
          arrivals=poisson seed=7 shards=2 tick=1ms drain=2s output=a.json output=b.csv \
          format=md intervals=i.ndjson fail-if=p99>20ms strict=true max-error-rate=0.5% \
-         no-color=true no-progress=true",
+         no-color=true no-progress=true keys=k properties=a=1 wait-store=off \
+         random-bytes=25% delay-level=3 compress=zstd compress-level=9 compress-over=1k",
     );
     let Target::Cluster { namesrv } = &plan.target else {
         panic!("a name server is given");
@@ -84,7 +85,21 @@ fn every_setting_reaches_its_owner() {
     assert!((rate.per_second() - 50_000.0).abs() < 1e-9);
     assert_eq!(load.bound.duration, Some(Duration::from_secs(5)));
     assert_eq!(load.bound.count, Some(1000));
-    assert_eq!((load.body_bytes, load.tags.as_str()), (2000, "TagA"));
+    let expected = MessageShape {
+        random_bytes: 500,
+        tags: "TagA".into(),
+        keys: "k".into(),
+        properties: vec![("a".into(), "1".into())],
+        delivery: Some(Delivery::Level(3)),
+        wait: false,
+        compression: Some(Compression {
+            kind: CompressionKind::Zstd,
+            level: 9,
+            over_bytes: 1000,
+        }),
+        ..MessageShape::plain(2000)
+    };
+    assert_eq!(load.message, expected);
     assert_eq!((load.callers, load.shards), (8, Some(2)));
     assert_eq!(load.when_late, WhenLate::Skip);
     assert_eq!((load.arrivals, load.seed), (Arrivals::Poisson, 7));
@@ -147,7 +162,7 @@ fn precedence_is_command_line_environment_profile_default() {
     assert_eq!(resolved("size"), "environment RMQ_BENCH_SIZE");
     assert_eq!(resolved("retries"), "profile p.toml, line 3");
     assert_eq!(resolved("timeout"), "default");
-    assert_eq!(plan.load.body_bytes, 2000);
+    assert_eq!(plan.load.message.body_bytes, 2000);
     assert_eq!(plan.profile.as_deref(), Some("p.toml"));
 }
 
@@ -212,7 +227,7 @@ fn every_refusal_names_option_key_and_way_out() {
         ("topic=a.b", "topic", "'.'", "1 to 127"),
         ("group=DEFAULT_PRODUCER", "group", "reserved", "1 to 120"),
         ("namesrv=localhost", "namesrv", "add :9876", "host:port"),
-        ("mode=batch", "mode", "not available yet", "oneway"),
+        ("mode=tx", "mode", "not available yet", "oneway"),
         ("format=xml", "format", "unknown", "json"),
         ("output=a.html", "output", "extension", ".json"),
         ("output=a.json output=a.json", "output", "twice", "its own"),

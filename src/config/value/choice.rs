@@ -93,13 +93,13 @@ impl FromStr for ModeSetting {
             ("sync", Some(SendMode::Sync)),
             ("async", Some(SendMode::Async)),
             ("oneway", Some(SendMode::Oneway)),
-            ("batch", None),
+            ("batch", Some(SendMode::Batch)),
             ("tx", None),
             ("request", None),
         ];
         pick(text, &NAMES)?.map(Self).ok_or_else(|| {
             ValueError::new(format!(
-                "`{text}` is not available yet in this version: use sync, async or oneway"
+                "`{text}` is not available yet in this version: use sync, async, oneway or batch"
             ))
         })
     }
@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn names_read_back() {
-        for text in ["sync", "async", "oneway"] {
+        for text in ["sync", "async", "oneway", "batch"] {
             assert_eq!(text.parse::<ModeSetting>().expect(text).to_string(), text);
         }
         for text in ["text", "json", "csv", "md"] {
@@ -190,7 +190,7 @@ mod tests {
         let error = |text: &str| text.parse::<ModeSetting>().expect_err(text).to_string();
         assert!(error("assync").contains("did you mean `async`"));
         assert!(error("parallel").contains("sync, async, oneway"));
-        for later in ["batch", "tx", "request"] {
+        for later in ["tx", "request"] {
             assert!(error(later).contains("not available yet in this version"));
         }
         assert!("Text".parse::<OutputFormat>().is_err());

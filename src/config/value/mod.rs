@@ -4,15 +4,18 @@
 //! - [`number`]: `50k`, `1.5M`, `1_000_000`; the exact decimal under rates, counts and shares
 //! - [`rate`], [`count`], [`size`], [`duration`], [`share`]: numbers with a unit
 //! - [`choice`]: one of a few names; [`switch`]: on or off
+//! - [`batch`]: size of a batch; [`message`]: keys, properties, compression
 //! - [`name`]: topic, group, tags; [`namesrv`]: name server addresses; [`path`]: files
 //! - [`fault_table`], [`stall`]: the two compound ones
 //!
 //! Nothing in here knows options, keys or files: the caller adds where a value came from.
 
+pub mod batch;
 pub mod choice;
 pub mod count;
 pub mod duration;
 pub mod fault_table;
+pub mod message;
 pub mod name;
 pub mod namesrv;
 pub mod number;
@@ -23,12 +26,14 @@ pub mod size;
 pub mod stall;
 pub mod switch;
 
+pub use batch::BatchSetting;
 pub use choice::{
     ArrivalsSetting, HeaderSetting, ModeSetting, OutputFormat, QueueOrderSetting, WhenLateSetting,
 };
 pub use count::CountSetting;
 pub use duration::DurationSetting;
 pub use fault_table::FaultTableSetting;
+pub use message::{CompressSetting, Keys, Properties};
 pub use name::{GroupName, Tags, TopicName};
 pub use namesrv::NamesrvList;
 pub use path::{FilePath, OutputFile};

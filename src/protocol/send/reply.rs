@@ -76,7 +76,7 @@ pub struct SendReplyFields<'a> {
     pub queue_id: u32,
     /// Position in the queue.
     pub queue_offset: u64,
-    /// UNIQ_KEY of the message.
+    /// UNIQ_KEY of the message; empty for a batch, which has none.
     pub transaction_id: &'a str,
 }
 
@@ -98,6 +98,8 @@ pub fn encode_reply(
         ("queueOffset", offset.format(fields.queue_offset)),
         ("transactionId", fields.transaction_id),
     ];
+    let said = entries.len() - usize::from(fields.transaction_id.is_empty());
+    let entries = entries.get(..said).unwrap_or_default();
     match serialize_type {
         SerializeType::Binary => {
             let fixed = binary::Fixed {
@@ -118,7 +120,7 @@ pub fn encode_reply(
             out.extend_from_slice(b"{\"code\":");
             out.extend_from_slice(digits.format(fields.code.0).as_bytes());
             out.extend_from_slice(b",\"extFields\":{");
-            for (index, (key, value)) in entries.into_iter().enumerate() {
+            for (index, (key, value)) in entries.iter().enumerate() {
                 if index > 0 {
                     out.push(b',');
                 }

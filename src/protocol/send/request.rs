@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use crate::protocol::code::RequestCode;
 use crate::protocol::error::DecodeError;
 use crate::protocol::header::HeaderView;
+use crate::protocol::send::{SendKind, SendRequest};
 
 /// A send request as a broker sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -19,12 +20,12 @@ pub struct SendRequestView<'a> {
     pub default_queues: i32,
     /// Queue, or negative for the broker's choice.
     pub queue_id: i32,
-    /// sysFlag bits.
-    pub sys_flag: i32,
     /// Born timestamp, milliseconds since 1970.
     pub born_ms: i64,
-    /// The user's flag.
-    pub flag: i32,
+    /// Request, flags and counts.
+    pub kind: SendKind,
+    /// What the client's unitMode says.
+    pub unit_mode: bool,
     /// Encoded properties.
     pub properties: Cow<'a, str>,
     /// Broker name the client meant to reach; empty from old clients, 4.9.7 has it.
@@ -38,8 +39,16 @@ impl<'a> SendRequestView<'a> {
     /// A field that is missing (a–h are required, R163) or not a number where it must be.
     #[inline]
     pub fn parse(header: &HeaderView<'a>) -> Result<Self, DecodeError> {
-        let v2 = header.code == RequestCode::SEND_MESSAGE_V2.0;
+        let (reply, letters) = match RequestCode(header.code) {
+            RequestCode::SEND_MESSAGE => (false, false),
+            RequestCode::SEND_REPLY_MESSAGE => (true, false),
+            RequestCode::SEND_REPLY_MESSAGE_V2 => (true, true),
+            _ => (false, true),
+        };
         let mut view = Self::default();
+        if reply {
+            view.kind.request = SendRequest::Reply;
+        }
         let mut seen = 0u8;
         let mut wrong = None;
         header.ext.for_each(|key, value| {
@@ -49,7 +58,7 @@ impl<'a> SendRequestView<'a> {
                     0
                 })
             };
-            let letter = if v2 {
+            let letter = if letters {
                 letter_of(&key)
             } else {
                 letter_of_long(&key)
@@ -60,10 +69,17 @@ impl<'a> SendRequestView<'a> {
                 b'c' => view.default_topic = value,
                 b'd' => view.default_queues = clamp(number("defaultTopicQueueNums")),
                 b'e' => view.queue_id = clamp(number("queueId")),
-                b'f' => view.sys_flag = clamp(number("sysFlag")),
+                b'f' => view.kind.sys_flag = clamp(number("sysFlag")),
                 b'g' => view.born_ms = number("bornTimestamp"),
-                b'h' => view.flag = clamp(number("flag")),
+                b'h' => view.kind.flag = clamp(number("flag")),
                 b'i' => view.properties = value,
+                b'j' => view.kind.reconsume_times = clamp(number("reconsumeTimes")),
+                b'k' => view.unit_mode = value == "true",
+                b'l' => {
+                    view.kind.max_reconsume_times = Some(clamp(number("maxReconsumeTimes")));
+                }
+                // Brokers go by this field, not by the code.
+                b'm' if value == "true" => view.kind.request = SendRequest::Batch,
                 b'n' => view.broker_name = value,
                 _ => {}
             }
@@ -106,6 +122,10 @@ fn letter_of_long(key: &str) -> u8 {
         "bornTimestamp" => b'g',
         "flag" => b'h',
         "properties" => b'i',
+        "reconsumeTimes" => b'j',
+        "unitMode" => b'k',
+        "maxReconsumeTimes" => b'l',
+        "batch" => b'm',
         "bname" => b'n',
         _ => 0,
     }

@@ -1,7 +1,7 @@
 //! **Hot path.** The header of a send, rendered once and patched per message.
 //!
 //! Budget per message: one copy of the template, five patches, two appended fields; no allocation,
-//! no formatting machinery (`benches/codec.rs`).
+//! no formatting machinery (`benches/send_path/codec.rs`).
 //!
 //! What is the same for every message of one (topic, group, broker) is rendered once into a
 //! [`SendTemplate`]. Only `i` (properties, with the unique id) and `e` (queue id) vary in length;
@@ -12,7 +12,7 @@ use crate::protocol::frame::PREFIX_BYTES;
 use crate::protocol::header::{FLAG_ONEWAY, SerializeType, binary, json};
 use crate::protocol::message_id::UniqueId;
 use crate::protocol::properties;
-use crate::protocol::send::{SendHeader, SendVersion};
+use crate::protocol::send::{SendHeader, SendKind, SendRequest, SendVersion};
 
 /// Digits of a born timestamp in milliseconds (until the year 2286).
 pub const BORN_DIGITS: usize = 13;
@@ -63,8 +63,8 @@ pub struct SendFields<'a> {
     pub queue_id: u32,
     /// No response wanted.
     pub oneway: bool,
-    /// Goes into the properties as UNIQ_KEY.
-    pub unique_id: &'a UniqueId,
+    /// Goes into the properties as UNIQ_KEY; `None` for a batch, whose records have their own.
+    pub unique_id: Option<&'a UniqueId>,
     /// Further properties, already encoded (each ends with U+0002); may be empty.
     pub properties: &'a [u8],
     /// Born timestamp.
@@ -83,33 +83,21 @@ const UNIQUE_PROPERTY_BYTES: usize = properties::UNIQUE_ID_KEY.len() + 2 + 32;
 impl SendTemplate {
     /// Renders the constant part.
     #[must_use]
-    pub fn new(serialize_type: SerializeType, header: &SendHeader) -> Self {
-        let v2 = header.version == SendVersion::V2;
-        let pick = |short: &'static str, long: &'static str| if v2 { short } else { long };
-        let default_queues = header.default_queues.to_string();
-        let sys_flag = header.sys_flag.to_string();
-        let flag = header.flag.to_string();
-        let fields = [
-            (pick("a", "producerGroup"), header.group.as_str()),
-            (pick("b", "topic"), &header.topic),
-            (pick("c", "defaultTopic"), &header.default_topic),
-            (pick("d", "defaultTopicQueueNums"), &default_queues),
-            (pick("f", "sysFlag"), &sys_flag),
-            (pick("h", "flag"), &flag),
-            (pick("j", "reconsumeTimes"), "0"),
-            (pick("k", "unitMode"), "false"),
-            (pick("m", "batch"), "false"),
-            (pick("n", "bname"), &header.broker_name),
-            (pick("g", "bornTimestamp"), "0000000000000"),
-        ];
+    pub fn new(serialize_type: SerializeType, header: &SendHeader, kind: SendKind) -> Self {
+        let short = header.version == SendVersion::V2 || kind.request == SendRequest::Batch;
+        let code = match (kind.request, short) {
+            (SendRequest::Single, true) => RequestCode::SEND_MESSAGE_V2,
+            (SendRequest::Single, false) => RequestCode::SEND_MESSAGE,
+            (SendRequest::Batch, _) => RequestCode::SEND_BATCH_MESSAGE,
+            (SendRequest::Reply, true) => RequestCode::SEND_REPLY_MESSAGE_V2,
+            (SendRequest::Reply, false) => RequestCode::SEND_REPLY_MESSAGE,
+        };
+        let pick = |letter: &'static str, long: &'static str| if short { letter } else { long };
+        let texts = ConstantTexts::new(header, kind);
+        let fields = texts.fields(pick, header);
         let keys = VaryingKeys {
             properties: pick("i", "properties"),
             queue_id: pick("e", "queueId"),
-        };
-        let code = if v2 {
-            RequestCode::SEND_MESSAGE_V2
-        } else {
-            RequestCode::SEND_MESSAGE
         };
         let mut prefix = vec![0; PREFIX_BYTES];
         let form = match serialize_type {
@@ -175,13 +163,19 @@ impl SendTemplate {
         let start = out.len();
         let mut digits = itoa::Buffer::new();
         let queue_id = digits.format(fields.queue_id);
-        let property_bytes = UNIQUE_PROPERTY_BYTES + fields.properties.len();
+        let unique_bytes = match fields.unique_id {
+            Some(_) => UNIQUE_PROPERTY_BYTES,
+            None => 0,
+        };
+        let property_bytes = unique_bytes + fields.properties.len();
         out.reserve(self.prefix.len() + property_bytes + queue_id.len() + 48);
         out.extend_from_slice(&self.prefix);
         out.extend_from_slice(&(self.keys.properties.len() as u16).to_be_bytes());
         out.extend_from_slice(self.keys.properties.as_bytes());
         out.extend_from_slice(&(property_bytes as u32).to_be_bytes());
-        properties::write(out, properties::UNIQUE_ID_KEY, &fields.unique_id.0);
+        if let Some(id) = fields.unique_id {
+            properties::write(out, properties::UNIQUE_ID_KEY, &id.0);
+        }
         out.extend_from_slice(fields.properties);
         binary::write_entry(out, self.keys.queue_id, queue_id.as_bytes());
         let frame = out.get_mut(start..).unwrap_or_default();
@@ -200,9 +194,12 @@ impl SendTemplate {
         out.extend_from_slice(&self.prefix);
         out.push(b',');
         json::write_string(out, self.keys.properties);
-        out.extend_from_slice(b":\"UNIQ_KEY\\u0001");
-        out.extend_from_slice(&fields.unique_id.0);
-        out.extend_from_slice(b"\\u0002");
+        out.extend_from_slice(b":\"");
+        if let Some(id) = fields.unique_id {
+            out.extend_from_slice(b"UNIQ_KEY\\u0001");
+            out.extend_from_slice(&id.0);
+            out.extend_from_slice(b"\\u0002");
+        }
         json::write_escaped(out, str::from_utf8(fields.properties).unwrap_or_default());
         out.extend_from_slice(b"\",");
         json::write_string(out, self.keys.queue_id);
@@ -216,6 +213,62 @@ impl SendTemplate {
         let frame = out.get_mut(start..).unwrap_or_default();
         patch(frame, self.born_at, fields.born);
         patch_prefix(frame, SerializeType::Json, fields.body_bytes);
+    }
+}
+
+/// The fields that stay the same, as text.
+struct ConstantTexts {
+    default_queues: String,
+    sys_flag: String,
+    flag: String,
+    reconsume_times: String,
+    max_reconsume_times: Option<String>,
+    unit_mode: &'static str,
+    batch: &'static str,
+}
+
+fn truth(value: bool) -> &'static str {
+    if value { "true" } else { "false" }
+}
+
+impl ConstantTexts {
+    fn new(header: &SendHeader, kind: SendKind) -> Self {
+        Self {
+            default_queues: header.default_queues.to_string(),
+            sys_flag: kind.sys_flag.to_string(),
+            flag: kind.flag.to_string(),
+            reconsume_times: kind.reconsume_times.to_string(),
+            max_reconsume_times: kind.max_reconsume_times.map(|times| times.to_string()),
+            unit_mode: truth(header.unit_mode),
+            batch: truth(kind.request == SendRequest::Batch),
+        }
+    }
+
+    /// Names and values; the born timestamp, which is patched, comes last.
+    fn fields<'a>(
+        &'a self,
+        pick: impl Fn(&'static str, &'static str) -> &'static str,
+        header: &'a SendHeader,
+    ) -> Vec<(&'static str, &'a str)> {
+        let mut fields = vec![
+            (pick("a", "producerGroup"), header.group.as_str()),
+            (pick("b", "topic"), &header.topic),
+            (pick("c", "defaultTopic"), &header.default_topic),
+            (pick("d", "defaultTopicQueueNums"), &self.default_queues),
+            (pick("f", "sysFlag"), &self.sys_flag),
+            (pick("h", "flag"), &self.flag),
+            (pick("j", "reconsumeTimes"), &self.reconsume_times),
+            (pick("k", "unitMode"), self.unit_mode),
+        ];
+        if let Some(times) = &self.max_reconsume_times {
+            fields.push((pick("l", "maxReconsumeTimes"), times));
+        }
+        fields.extend([
+            (pick("m", "batch"), self.batch),
+            (pick("n", "bname"), &header.broker_name),
+            (pick("g", "bornTimestamp"), "0000000000000"),
+        ]);
+        fields
     }
 }
 
@@ -261,8 +314,7 @@ mod tests {
             topic: "Topic".into(),
             default_topic: "TBW102".into(),
             default_queues: 4,
-            sys_flag: 0,
-            flag: 9,
+            unit_mode: true,
             broker_name: "broker-a".into(),
             language: Language::RUST,
         }
@@ -273,7 +325,8 @@ mod tests {
         fn a_template_writes_what_a_command_with_these_fields_would(
             opaque in 0i32.., queue_id in 0u32..2000, oneway: bool, suffix in 0u64..1 << 48,
             wall_ms in 1_000_000_000_000u64..9_999_999_999_999, tags in "[a-zA-Z0-9\"\\\\]{0,12}",
-            binary_form: bool, v2: bool, body in prop::collection::vec(any::<u8>(), 0..50),
+            binary_form: bool, v2: bool, with_id: bool, request in 0usize..3, sys_flag in 0..0x400, flag: i32,
+            reconsume_times in 0..20, max_reconsume_times in prop::option::of(0..20), body in prop::collection::vec(any::<u8>(), 0..50),
         ) {
             let form = if binary_form { SerializeType::Binary } else { SerializeType::Json };
             let version = if v2 { SendVersion::V2 } else { SendVersion::V1 };
@@ -283,11 +336,13 @@ mod tests {
                 properties::write(&mut more, "TAGS", tags.as_bytes());
             }
             let fields = SendFields {
-                opaque, queue_id, oneway, unique_id: &id, properties: &more,
+                opaque, queue_id, oneway, unique_id: with_id.then_some(&id), properties: &more,
                 born: &born_digits(wall_ms), body_bytes: body.len(),
             };
             let mut out = b"before".to_vec();
-            SendTemplate::new(form, &header(version)).encode(&mut out, &fields);
+            let request = [SendRequest::Single, SendRequest::Batch, SendRequest::Reply][request];
+            let kind = SendKind { request, sys_flag, flag, reconsume_times, max_reconsume_times };
+            SendTemplate::new(form, &header(version), kind).encode(&mut out, &fields);
             out.extend_from_slice(&body);
 
             let frame = split(&out[6..], FrameLimits::default()).unwrap().unwrap();
@@ -296,18 +351,25 @@ mod tests {
             let command = RemotingCommand::decode(&frame).unwrap();
             prop_assert_eq!(command.opaque, opaque);
             prop_assert_eq!(command.flag, if oneway { 2 } else { 0 });
-            prop_assert_eq!(command.code, if v2 { 310 } else { 10 });
+            let code = match request {
+                SendRequest::Single => if v2 { 310 } else { 10 },
+                SendRequest::Batch => 320,
+                SendRequest::Reply => if v2 { 325 } else { 324 },
+            };
+            prop_assert_eq!(command.code, code);
             let view = HeaderView::parse(frame.serialize_type, frame.header).unwrap();
             let request = SendRequestView::parse(&view).unwrap();
+            prop_assert_eq!(request.kind, kind);
+            prop_assert!(request.unit_mode);
             prop_assert_eq!(&*request.topic, "Topic");
             prop_assert_eq!(&*request.group, "group");
             prop_assert_eq!(&*request.broker_name, "broker-a");
             prop_assert_eq!(request.queue_id, i32::try_from(queue_id).unwrap());
             prop_assert_eq!(request.born_ms, i64::try_from(wall_ms).unwrap());
-            prop_assert_eq!(request.flag, 9);
             let read: Vec<_> = properties::parse(&request.properties).collect();
-            prop_assert_eq!(read[0], ("UNIQ_KEY", id.as_str()));
-            prop_assert_eq!(read.get(1).map(|(_, value)| *value), (!tags.is_empty()).then_some(&*tags));
+            let id = with_id.then_some(("UNIQ_KEY", id.as_str()));
+            let tags = (!tags.is_empty()).then_some(("TAGS", &*tags));
+            prop_assert_eq!(read, id.into_iter().chain(tags).collect::<Vec<_>>());
         }
     }
 }
