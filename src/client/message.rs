@@ -43,7 +43,15 @@ pub struct Message {
     body: Bytes,
     /// Encoded properties without UNIQ_KEY.
     properties: Cow<'static, [u8]>,
-    kind: SendKind,
+    sys_flag: i32,
+    flag: i32,
+    /// What few messages have, apart: a message is moved several times on its way.
+    more: Option<Box<More>>,
+}
+
+/// See [`Message`].
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct More {
     /// Where in the body of a batch the ids of its messages are put; `None` for a single message.
     id_places: Option<Arc<[usize]>>,
     /// Hash of the key that orders it.
@@ -57,9 +65,9 @@ impl Message {
         Self {
             body: body.into(),
             properties: Cow::Borrowed(WAITING),
-            kind: SendKind::default(),
-            id_places: None,
-            sharding_hash: None,
+            sys_flag: 0,
+            flag: 0,
+            more: None,
         }
     }
 
@@ -90,10 +98,10 @@ impl Message {
             if DELIVERIES.iter().any(|name| has(name)) {
                 return refuse("has a message with a delay, which brokers would not look at");
             }
-            if message.kind.sys_flag != 0 || message.id_places.is_some() {
+            if message.sys_flag != 0 || message.id_places().is_some() {
                 return refuse("has a message that is compressed or a batch");
             }
-            if message.sharding_hash != first.sharding_hash {
+            if message.sharding_hash() != first.sharding_hash() {
                 return refuse("has messages with different sharding keys");
             }
             if message.body.is_empty() {
@@ -107,7 +115,7 @@ impl Message {
             );
             properties.extend_from_slice(&message.properties);
             let record = BatchRecord {
-                flag: message.kind.flag,
+                flag: message.flag,
                 body: &message.body,
                 properties: &properties,
             };
@@ -119,12 +127,10 @@ impl Message {
         }
         let batch = Self::new(body).with_wait(first.wait());
         Ok(Self {
-            kind: SendKind {
-                request: SendRequest::Batch,
-                ..SendKind::default()
-            },
-            id_places: Some(id_places.into()),
-            sharding_hash: first.sharding_hash,
+            more: Some(Box::new(More {
+                id_places: Some(id_places.into()),
+                sharding_hash: first.sharding_hash(),
+            })),
             ..batch
         })
     }
@@ -152,7 +158,7 @@ impl Message {
     /// Sets the flag, a number brokers only keep (R162).
     #[must_use]
     pub fn with_flag(mut self, flag: i32) -> Self {
-        self.kind.flag = flag;
+        self.flag = flag;
         self
     }
 
@@ -191,7 +197,7 @@ impl Message {
     /// # Errors
     /// As [`Message::with_property`].
     pub fn with_sharding_key(mut self, key: &str) -> Result<Self, ClientError> {
-        self.sharding_hash = Some(java_hash(key));
+        self.more.get_or_insert_default().sharding_hash = Some(java_hash(key));
         self.encode(properties::SHARDING_KEY, key)
     }
 
@@ -200,12 +206,12 @@ impl Message {
     #[must_use]
     pub fn compressed(mut self, settings: &Compression) -> Self {
         // Batches never are (R63).
-        if self.kind.sys_flag & sys_flag::COMPRESSED == 0
-            && self.id_places.is_none()
+        if self.sys_flag & sys_flag::COMPRESSED == 0
+            && self.id_places().is_none()
             && let Some(packed) = settings.apply(&self.body)
         {
             self.body = packed.body;
-            self.kind.sys_flag |= packed.flag;
+            self.sys_flag |= packed.flag;
         }
         self
     }
@@ -281,7 +287,7 @@ impl Message {
     #[inline]
     #[must_use]
     pub fn messages(&self) -> u32 {
-        match &self.id_places {
+        match self.id_places() {
             None => 1,
             Some(places) => u32::try_from(places.len()).unwrap_or(u32::MAX),
         }
@@ -291,21 +297,30 @@ impl Message {
     #[inline]
     #[must_use]
     pub fn id_places(&self) -> Option<&[usize]> {
-        self.id_places.as_deref()
+        self.more.as_deref()?.id_places.as_deref()
     }
 
     /// Hash of the key that orders it.
     #[inline]
     #[must_use]
     pub fn sharding_hash(&self) -> Option<i32> {
-        self.sharding_hash
+        self.more.as_deref()?.sharding_hash
     }
 
     /// What its header says besides.
     #[inline]
     #[must_use]
     pub fn kind(&self) -> SendKind {
-        self.kind
+        let request = match self.id_places() {
+            None => SendRequest::Single,
+            Some(_) => SendRequest::Batch,
+        };
+        SendKind {
+            request,
+            sys_flag: self.sys_flag,
+            flag: self.flag,
+            ..SendKind::default()
+        }
     }
 }
 

@@ -35,7 +35,7 @@ use crate::client::send::{
 };
 use crate::client::slot::{Slot, SlotEnd, SlotHandler};
 use crate::client::validate;
-use crate::protocol::message_id::{UniquePrefix, UniqueSuffix};
+use crate::protocol::message_id::UniquePrefix;
 use crate::protocol::{SendStatus, UniqueId};
 use crate::transport::receive::Receive;
 use crate::transport::{Coalesce, IoCounters, IoCounts, Link, LinkOptions, Nanos, Pool};
@@ -67,36 +67,14 @@ pub struct SendResult {
     pub receipt: Receipt,
     /// Attempts made.
     pub attempts: u32,
-    ids: Ids,
-}
-
-/// What the ids of a send are made from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Ids {
-    prefix: UniquePrefix,
-    first: UniqueSuffix,
     messages: u32,
 }
 
 impl SendResult {
-    fn new(end: SlotEnd, ids: Ids, broker: Arc<str>) -> Self {
-        Self {
-            status: match end.result {
-                AttemptResult::Stored(status) => Some(status),
-                AttemptResult::Accepted | AttemptResult::Failed(_) => None,
-            },
-            message_id: ids.prefix.with(ids.first),
-            broker,
-            receipt: end.receipt,
-            attempts: end.track.attempts,
-            ids,
-        }
-    }
-
     /// UNIQ_KEY of each message of a batch, in their order; of a single message its own (R65).
     pub fn message_ids(&self) -> impl Iterator<Item = UniqueId> + use<> {
-        let ids = self.ids;
-        (0..ids.messages).map(move |nth| ids.prefix.with(ids.first.nth(nth)))
+        let first = self.message_id;
+        (0..self.messages).map(move |nth| first.nth(nth))
     }
 }
 
@@ -470,12 +448,17 @@ impl Producer {
             let AttemptResult::Failed(error) = end.result else {
                 let faults = self.inner.instance.faults();
                 note_success(faults, &track, end.result, end.service, end.at);
-                let ids = Ids {
-                    prefix: sender.prefix,
-                    first: track.id(),
+                return Ok(SendResult {
+                    status: match end.result {
+                        AttemptResult::Stored(status) => Some(status),
+                        _ => None,
+                    },
+                    message_id: sender.prefix.with(track.id()),
+                    broker: broker.unwrap_or_default(),
+                    receipt: end.receipt,
+                    attempts: track.attempts,
                     messages,
-                };
-                return Ok(SendResult::new(end, ids, broker.unwrap_or_default()));
+                });
             };
             causes.push(end.describe(error));
             track.maybe_stored |= error.maybe_stored();

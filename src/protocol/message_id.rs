@@ -46,6 +46,19 @@ impl UniqueSuffix {
     }
 }
 
+impl UniqueId {
+    /// The id so many places after this one, of the same sender.
+    #[must_use]
+    pub fn nth(self, place: u32) -> Self {
+        let (digits, mut next) = (self.0.len() - SUFFIX_CHARS, self);
+        let suffix = str::from_utf8(&self.0[digits..]).unwrap_or_default();
+        let suffix = u64::from_str_radix(suffix, 16).unwrap_or_default();
+        let [_, _, tail @ ..] = UniqueSuffix(suffix).nth(place).0.to_be_bytes();
+        write_hex(&mut next.0[digits..], &tail);
+        next
+    }
+}
+
 /// The constant part of the ids one sender makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UniquePrefix([u8; 20]);
@@ -111,6 +124,9 @@ impl UniqueSequence {
     }
 }
 
+/// Characters that tell the ids of one sender apart.
+const SUFFIX_CHARS: usize = 12;
+
 /// Characters of an offset id with an IPv4 address.
 pub const OFFSET_ID_CHARS: usize = 32;
 
@@ -171,6 +187,18 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use std::collections::HashSet;
+
+    #[test]
+    fn ids_of_a_batch_follow_their_first() {
+        let prefix = UniquePrefix::new(Ipv4Addr::LOCALHOST, 1, 2);
+        for suffix in [0, 0xfffe, 0xffff_ffff, 0xabcd_ef01_2345] {
+            let first = UniqueSuffix(suffix);
+            for place in [0, 1, 70_000] {
+                let expected = prefix.with(first.nth(place));
+                assert_eq!(prefix.with(first).nth(place), expected);
+            }
+        }
+    }
 
     /// R158's example: 10.0.0.9, pid 1234, one day into the month, counter 7.
     #[test]
