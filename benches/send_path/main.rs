@@ -5,7 +5,7 @@
     missing_docs,
     clippy::unwrap_used,
     clippy::print_stdout,
-    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
     reason = "a bench may panic and prints; its macros make functions"
 )]
 

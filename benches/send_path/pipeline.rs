@@ -1,10 +1,11 @@
 //! The whole way of a message, its broker in memory: schedule to record on the load face, and
 //! `send().await` on the library face.
 
+use std::time::Instant;
+
 use criterion::{BenchmarkGroup, Criterion, Throughput, measurement::WallTime};
 
 use crate::support::frames::{self, BODY_BYTES, Encoder};
-use crate::support::ratio;
 use crate::support::rig::{ProducerRig, ShardRig, Shared};
 use rmq_bench::protocol::SerializeType;
 
@@ -27,7 +28,6 @@ fn group<'a>(c: &'a mut Criterion, name: &str) -> BenchmarkGroup<'a, WallTime> {
 /// Queue, encoding, ring, driver, answer, record: all a run does per message, without a socket.
 pub(crate) fn load_face(c: &mut Criterion) {
     let shared = Shared::new();
-    let frames = frame().repeat(MESSAGES as usize);
     let mut group = group(c, "pipeline/load_face");
     for (name, in_flight, oneway) in [
         ("async_64", 64, false),
@@ -35,9 +35,14 @@ pub(crate) fn load_face(c: &mut Criterion) {
         ("oneway_1024", 1024, true),
     ] {
         let rig = ShardRig::new(&shared, in_flight, oneway);
-        group.bench_function(name, |b| b.iter(|| rig.run(MESSAGES)));
-        ratio::to_memcpy(&format!("pipeline/load_face/{name}"), &frames, || {
-            rig.run(MESSAGES);
+        // Answers come in rounds, of which the last goes beyond what was asked for.
+        group.bench_function(name, |b| {
+            b.iter_custom(|iterations| {
+                let from = Instant::now();
+                let done = rig.run(iterations * MESSAGES);
+                from.elapsed()
+                    .mul_f64((iterations * MESSAGES) as f64 / done as f64)
+            });
         });
     }
     group.finish();

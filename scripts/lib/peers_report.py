@@ -150,6 +150,12 @@ def sink_is_not_the_limit(rounds, clients):
             "set the rate; CPU per message, which the goals compare, is the client's own.", ""]
 
 
+def commit():
+    """What was measured; the results just written make no difference."""
+    changed = subprocess.run(["git", "status", "--porcelain", "--", ".", ":!results"], cwd=ROOT, stdout=subprocess.PIPE, text=True).stdout
+    return first_line("git", "describe", "--always") + ("-dirty" if changed else "")
+
+
 def first_line(*command):
     try:
         done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -163,7 +169,7 @@ def report(options, tables, missing, windows):
     lines = [
         "# rmq-bench beside the other clients", "",
         f"Made by `scripts/peers --rounds {options.rounds} --seconds {options.seconds} --version {options.version}{only}` at "
-        f"{first_line('git', 'describe', '--always', '--dirty')} on {os.cpu_count()} CPUs, Linux {os.uname().release}. "
+        f"{commit()} on {os.cpu_count()} CPUs, Linux {os.uname().release}. "
         f"Bodies of {SIZE:,} B, topic BenchmarkTest, compression and trace off, binary headers (the Go client can only write JSON "
         f"ones); sync is {CALLERS} callers. Each slice is a fresh process: a warm-up ("
         + ", ".join(f"{name} {seconds} s" for name, seconds in WARMUP_S.items())
