@@ -331,7 +331,6 @@ fn compressed_and_labelled_messages_are_what_java_s_consumer_reads() {
         properties: vec![
             ("KEYS".into(), "order-1 customer-2".into()),
             ("region".into(), "eu".into()),
-            ("WAIT".into(), "false".into()),
         ],
         ..MessageShape::plain(8192)
     };
@@ -355,6 +354,9 @@ fn compressed_and_labelled_messages_are_what_java_s_consumer_reads() {
         assert_eq!(messages.len() as u64, accounts.acked);
         assert_carries(&messages, &shape);
         for message in &messages {
+            // Brokers act on it; those of 4.9 do not store it.
+            let kept = cluster.version.starts_with("5.").then_some("false");
+            assert_eq!(message["properties"]["WAIT"].as_str(), kept, "{message}");
             let stored = message["storeSize"].as_u64().unwrap();
             assert!((2048..4096).contains(&stored), "not compressed: {message}");
         }

@@ -5,7 +5,7 @@
 //! lane, one template encode, one ring insert; no allocation, no lock beyond one per lane and batch.
 //! Sync, async and oneway differ in the retry policy and one flag; a batch in its body.
 //!
-//! [`attempt`] is a send on its way, [`lane`] the way to one broker, [`templates`] its rendered headers.
+//! `attempt` is a send on its way, `lane` the way to one broker, `templates` its rendered headers.
 
 mod attempt;
 mod lane;

@@ -37,7 +37,7 @@ pub fn write(out: &mut Vec<u8>, name: &str, value: &[u8]) {
     out.push(VALUE_END);
 }
 
-/// Takes out every pair of this name from what [`write`] has written.
+/// Takes out every pair of this name from what [`write()`] has written.
 pub fn remove(from: &mut Vec<u8>, name: &str) {
     let mut kept = Vec::with_capacity(from.len());
     for pair in from.split_inclusive(|byte| *byte == VALUE_END) {
