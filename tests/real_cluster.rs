@@ -19,8 +19,10 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use rmq_bench::load::MessageShape;
+use rmq_bench::client::Resolution;
 use rmq_bench::load::bodies::Bodies;
+use rmq_bench::load::{MessageShape, TransactionShape};
+use rmq_bench::protocol::UniqueId;
 use rmq_bench::report::{RunResult, json};
 use serde_json::Value;
 
@@ -464,6 +466,100 @@ fn a_topic_that_does_not_exist_is_created_by_the_broker() {
     assert_eq!(cluster.stored(&topic), result.accounts.acked);
 }
 
+/// Shares of commits, rollbacks and unknown ends, and at checks.
+const TX: &str = "--mode tx --callers 32 --tx-rollback 10% --tx-unknown 10% --tx-check-rollback 30% \
+                  --tx-check-unknown 20%";
+
+fn tx_shape() -> TransactionShape {
+    TransactionShape {
+        rollback: 0.1,
+        unknown: 0.1,
+        check_rollback: 0.3,
+        check_unknown: 0.2,
+        ..TransactionShape::default()
+    }
+}
+
+/// Whether a message is delivered that was told of as acknowledged: what it is told, or else what its
+/// first final check is answered.
+fn is_delivered(shape: &TransactionShape, id: &str) -> bool {
+    let id = UniqueId(id.as_bytes().try_into().unwrap());
+    let ends =
+        std::iter::once(shape.outcome(&id)).chain((1..).map(|check| shape.at_check(&id, check)));
+    let mut ends = ends.filter(|end| *end != Resolution::Unknown);
+    ends.next() == Some(Resolution::Commit)
+}
+
+/// What the consumer gets is what was told and answered, message by message, none of it twice.
+fn assert_transactions_end_as_told(messages: &[Value], folder: &Path, left_over: u64) {
+    let ids = messages
+        .iter()
+        .map(|message| message["msgId"].as_str().unwrap());
+    let read: HashSet<String> = ids.map(str::to_owned).collect();
+    assert_eq!(read.len(), messages.len(), "nothing is delivered twice");
+    let shape = tx_shape();
+    let ended = audit(folder);
+    let wanted: HashSet<String> = ended["acked"]
+        .iter()
+        .filter(|id| is_delivered(&shape, id))
+        .cloned()
+        .collect();
+    let unwanted: Vec<&String> = read.difference(&wanted).collect();
+    assert!(
+        unwanted.is_empty(),
+        "rolled back or given up, and delivered: {unwanted:?}"
+    );
+    let missing = wanted.difference(&read).count() as u64;
+    assert!(
+        missing <= left_over,
+        "{missing} are missing, {left_over} are left over"
+    );
+}
+
+#[test]
+#[ignore = "needs a real cluster; scripts/test starts one"]
+fn transactions_end_as_they_are_told_and_as_checks_are_answered() {
+    let cluster = Cluster::running();
+    let folder = tempfile::tempdir().unwrap();
+    let topic = cluster.new_topic("transactions");
+    let arguments =
+        format!("{TX} --count 2000 --rate 500 --warmup 0s --tx-wait 240s --timeout 10s");
+    let arguments: Vec<&str> = arguments.split_whitespace().collect();
+    let output = cluster
+        .bench(&topic, folder.path(), &arguments)
+        .args(["--max-error-rate", MOST_REFUSED])
+        .output()
+        .unwrap();
+    keep("transactions", &output.stdout);
+    let result = result(&output.stdout, false);
+    assert!(output.status.success(), "{:?}", result.accounts);
+    let tx = result.transactions.unwrap();
+    assert_eq!(
+        tx.committed + tx.rolled_back + tx.unknown,
+        result.accounts.acked
+    );
+    let checks = tx.checks;
+    assert_eq!(
+        (tx.untold, checks.left_over, checks.foreign),
+        (0, 0, 0),
+        "{tx:?}"
+    );
+    assert_eq!(checks.committed + checks.rolled_back, tx.unknown, "{tx:?}");
+    assert!(tx.check_delay.min_ns.unwrap() >= 5_900_000_000, "{tx:?}");
+    let delivered = tx.committed + checks.committed;
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while cluster.stored(&topic) < delivered {
+        assert!(Instant::now() < deadline, "committed within half a minute");
+    }
+    let messages = cluster.read_back(&topic, folder.path());
+    assert_eq!(messages.len() as u64, delivered);
+    assert_whole(&messages, 1024);
+    assert_transactions_end_as_told(&messages, folder.path(), 0);
+}
+
+/// The load under which a broker is stopped or killed.
+const FIVE_K: &str = "--rate 5k --mode async --warmup 1s";
+
 /// A run during which a broker is hurt.
 struct Hurt {
     child: Child,
@@ -471,11 +567,11 @@ struct Hurt {
 }
 
 impl Hurt {
-    fn begin(cluster: &Cluster, topic: &str, arguments: &[&str]) -> Self {
+    fn begin(cluster: &Cluster, topic: &str, arguments: &str) -> Self {
+        let arguments: Vec<&str> = arguments.split_whitespace().collect();
         let folder = tempfile::tempdir().unwrap();
         let child = cluster
-            .bench(topic, folder.path(), arguments)
-            .args(["--rate", "5k", "--mode", "async", "--warmup", "1s"])
+            .bench(topic, folder.path(), &arguments)
             .args(["--max-error-rate", "100%"])
             .spawn()
             .unwrap();
@@ -551,7 +647,7 @@ fn assert_nothing_acked_is_lost(cluster: &Cluster, topic: &str, folder: &Path) {
 fn stopped_and_continued(avoidance: &str) {
     let cluster = Cluster::running();
     let topic = cluster.new_topic(&format!("stopped-{avoidance}"));
-    let arguments = ["--duration", "20s", "--fault-avoidance", avoidance];
+    let arguments = format!("{FIVE_K} --duration 20s --fault-avoidance {avoidance}");
     let mut run = Hurt::begin(&cluster, &topic, &arguments);
     run.wait_until(2.0);
     cluster.script(&["stop-broker", "broker-1"]);
@@ -579,7 +675,7 @@ fn stopped_and_continued(avoidance: &str) {
 fn killed_and_restarted(avoidance: &str) {
     let cluster = Cluster::running();
     let topic = cluster.new_topic(&format!("killed-{avoidance}"));
-    let arguments = ["--duration", "120s", "--fault-avoidance", avoidance];
+    let arguments = format!("{FIVE_K} --duration 120s --fault-avoidance {avoidance}");
     let mut run = Hurt::begin(&cluster, &topic, &arguments);
     run.wait_until(4.0);
     cluster.script(&["kill-broker", "broker-1"]);
@@ -598,6 +694,29 @@ fn killed_and_restarted(avoidance: &str) {
     let events = result.avoidance.as_ref().unwrap().events.len();
     assert!((events >= 1) == (avoidance == "on"), "{events} events");
     assert_nothing_acked_is_lost(&cluster, &topic, folder.path());
+}
+
+/// Ten thousand transactions with the restart of a broker among them.
+#[test]
+#[ignore = "needs a real cluster; scripts/test starts one"]
+fn a_killed_broker_leaves_no_transaction_to_doubt() {
+    let cluster = Cluster::running();
+    let topic = cluster.new_topic("transactions-killed");
+    let arguments = format!("{TX} --count 10000 --rate 250 --warmup 0s --tx-wait 150s");
+    let mut run = Hurt::begin(&cluster, &topic, &arguments);
+    run.wait_until(8.0);
+    cluster.script(&["kill-broker", "broker-1"]);
+    run.wait_for("a second without the killed broker", |line| {
+        at_s(line) > 8.0 && acked_by(line, "broker-1") == 0
+    });
+    cluster.script(&["start-broker", "broker-1"]);
+    let (result, folder) = run.end("transactions-killed");
+    let accounts = &result.accounts;
+    assert_eq!(accounts.planned, 10_000);
+    let tx = result.transactions.unwrap();
+    assert_eq!(tx.committed + tx.rolled_back + tx.unknown, accounts.acked);
+    let messages = cluster.read_back(&topic, folder.path());
+    assert_transactions_end_as_told(&messages, folder.path(), tx.checks.left_over);
 }
 
 #[test]

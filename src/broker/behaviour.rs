@@ -25,6 +25,36 @@ pub struct Behaviour {
     pub drop_replies_every: Option<u64>,
     /// Instead of handling every n-th message its connection is closed; 0 counts as never.
     pub drop_connection_every: Option<u64>,
+    /// When it asks about half messages.
+    pub checks: Checks,
+}
+
+/// When a broker asks a producer what has become of a half message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Checks {
+    /// From storing it to the first check.
+    pub first_after: Duration,
+    /// From each check to the next.
+    pub again_after: Duration,
+    /// Most checks of a half message; 0 for never.
+    pub most: u32,
+    /// How often each check is repeated at once, against the rules.
+    pub repeats: u32,
+    /// Every n-th transaction that has ended is checked too, against the rules; 0 counts as never.
+    pub ended_every: Option<u64>,
+}
+
+impl Default for Checks {
+    /// As brokers of 5.x are shipped.
+    fn default() -> Self {
+        Self {
+            first_after: Duration::from_secs(6),
+            again_after: Duration::from_secs(30),
+            most: 15,
+            repeats: 0,
+            ended_every: None,
+        }
+    }
 }
 
 /// Regular standstills: nothing is read and nothing answered, then all that waited is handled.

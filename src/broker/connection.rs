@@ -120,6 +120,10 @@ impl Connection {
                 }
                 return Poll::Pending;
             }
+            if let Some(frames) = self.state.pushes.take(self.handler.connection()) {
+                self.outbox.buffer().extend_from_slice(&frames);
+                self.outbox.commit(None);
+            }
             let stopped = self.handle_frames(now_ns);
             self.outbox.release(now_ns);
             self.write(cx)?;

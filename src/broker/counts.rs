@@ -91,6 +91,16 @@ pub struct BrokerCounts {
     pub accepted: u64,
     /// Connections closed because what came was no legal frame.
     pub illegal_frames: u64,
+    /// Half messages stored; they count as messages when they are committed.
+    pub halves: u64,
+    /// Transactions ended by a commit.
+    pub committed: u64,
+    /// Transactions ended by a rollback.
+    pub rolled_back: u64,
+    /// Checks sent.
+    pub checks: u64,
+    /// Their answers.
+    pub checks_answered: u64,
     /// Per topic: messages per queue, which is also each queue's next offset.
     pub topics: BTreeMap<String, Vec<u64>>,
     /// Clients known by heartbeat whose connection is open, with their producer groups.
@@ -111,6 +121,11 @@ pub(super) struct Counters {
     pub(super) accepted: Counter,
     pub(super) closed: Counter,
     pub(super) illegal_frames: Counter,
+    pub(super) halves: Counter,
+    pub(super) committed: Counter,
+    pub(super) rolled_back: Counter,
+    pub(super) checks: Counter,
+    pub(super) checks_answered: Counter,
 }
 
 /// A number with one writing thread: no atomic addition, so it costs no more than a plain one.

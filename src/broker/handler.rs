@@ -15,6 +15,7 @@ use crate::protocol::error::DecodeError;
 use crate::protocol::frame::Frame;
 use crate::protocol::header::HeaderView;
 use crate::protocol::heartbeat::{CLIENT_ID, HeartbeatData, PRODUCER_GROUP};
+use crate::protocol::transaction::EndTransaction;
 use crate::protocol::{RemotingCommand, RequestCode, ResponseCode};
 
 /// Handles the requests of one connection.
@@ -120,6 +121,11 @@ impl Handler {
         Ok(Flow::Next)
     }
 
+    /// The number of its connection.
+    pub(super) fn connection(&self) -> u64 {
+        self.connection
+    }
+
     #[cold]
     fn refused(
         &self,
@@ -166,6 +172,15 @@ impl Handler {
                 let (client, group) = (field(CLIENT_ID), field(PRODUCER_GROUP));
                 shared.clients.leave(self.connection, client, group);
                 answer(ResponseCode::SUCCESS)
+            }
+            RequestCode::END_TRANSACTION => {
+                let ended = EndTransaction::parse(header)
+                    .map_err(|error| error.to_string())
+                    .and_then(|end| self.state.transactions.end(&self.state, &end));
+                match ended {
+                    Ok(()) => answer(ResponseCode::SUCCESS),
+                    Err(remark) => answer(ResponseCode::SYSTEM_ERROR).with_remark(remark),
+                }
             }
             RequestCode::GET_TOPIC_STATS_INFO => {
                 let name = request.field("topic").unwrap_or_default();

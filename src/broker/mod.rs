@@ -14,6 +14,7 @@
 //! - `connection`, `input`, `outbox` (all hot), `alarm`: one connection of a broker
 //! - `handler`, `request`, `store`, `reply` (all hot), `state`, `topics`, `capacity`: from request
 //!   to reply
+//! - `transactions`: half messages and their checks
 //! - `namesrv`: routes
 
 mod alarm;
@@ -33,12 +34,13 @@ pub mod spec;
 mod state;
 mod store;
 mod topics;
+mod transactions;
 mod worker;
 
 #[cfg(test)]
 mod tests;
 
-pub use behaviour::{Behaviour, Reject, Stall};
+pub use behaviour::{Behaviour, Checks, Reject, Stall};
 pub use cluster::{BrokerInfo, ControlError, EmbeddedCluster};
 pub use counts::{BrokerCounts, StoredCounts};
 pub use spec::{ClusterSpec, ReplyForm, StartError};

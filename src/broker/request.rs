@@ -26,6 +26,10 @@ pub(super) struct SendRequest<'a> {
     pub(super) properties: Cow<'a, str>,
     /// The body holds several messages.
     pub(super) batch: bool,
+    /// See [`crate::protocol::sys_flag`].
+    pub(super) sys_flag: i32,
+    /// When it was sent, in ms since 1970.
+    pub(super) born_ms: i64,
     /// `bodyCrc32` as it came.
     pub(super) body_checksum: Option<Cow<'a, str>>,
 }
@@ -41,6 +45,7 @@ pub(super) struct Memory {
     default_topic: String,
     default_queues: i32,
     batch: bool,
+    sys_flag: i32,
 }
 
 impl Memory {
@@ -54,7 +59,7 @@ impl Memory {
             return None;
         }
         let rest = entries.strip_prefix(&*self.leading)?;
-        let (mut queue_id, mut properties) = (None, Cow::Borrowed(""));
+        let (mut queue_id, mut born_ms, mut properties) = (None, None, Cow::Borrowed(""));
         let (mut seen, mut unusual) = (self.seen, false);
         let read = binary::for_each_entry(rest, |key, value| match key.as_bytes() {
             b"e" => {
@@ -63,7 +68,8 @@ impl Memory {
                 seen |= bit(b'e');
             }
             b"g" => {
-                unusual |= value.parse::<i64>().is_err();
+                born_ms = value.parse().ok();
+                unusual |= born_ms.is_none();
                 seen |= bit(b'g');
             }
             b"i" => properties = value,
@@ -79,6 +85,8 @@ impl Memory {
             queue_id: queue_id?,
             properties,
             batch: self.batch,
+            sys_flag: self.sys_flag,
+            born_ms: born_ms?,
             body_checksum: None,
         })
     }
@@ -99,6 +107,8 @@ impl Memory {
             queue_id: view.queue_id,
             properties: view.properties,
             batch: view.kind.request == SendRequestKind::Batch,
+            sys_flag: view.kind.sys_flag,
+            born_ms: view.born_ms,
             body_checksum: body_checksum(header)?,
         };
         self.learn(header);
@@ -107,7 +117,7 @@ impl Memory {
 
     fn learn(&mut self, header: &HeaderView<'_>) {
         self.leading.clear();
-        self.batch = false;
+        (self.batch, self.sys_flag) = (false, 0);
         let ExtFields::Binary(entries) = header.ext else {
             return;
         };
@@ -127,7 +137,11 @@ impl Memory {
                     Err(_) => leading = false,
                 },
                 b"m" => self.batch = &*value == "true",
-                [b'a' | b'f' | b'h' | b'j' | b'k' | b'l' | b'n'] => {}
+                b"f" => match value.parse() {
+                    Ok(sys_flag) => self.sys_flag = sys_flag,
+                    Err(_) => leading = false,
+                },
+                [b'a' | b'h' | b'j' | b'k' | b'l' | b'n'] => {}
                 _ => leading = false,
             }
             if leading {

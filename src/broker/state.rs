@@ -9,11 +9,12 @@ use std::time::Instant;
 
 use tokio::sync::Notify;
 
-use crate::broker::behaviour::{self, Behaviour};
+use crate::broker::behaviour::{self, Behaviour, Checks};
 use crate::broker::capacity::SingleServer;
 use crate::broker::counts::{BrokerCounts, Counters};
 use crate::broker::spec::{ClusterSpec, ReplyForm};
 use crate::broker::topics::{BENCHMARK_TOPIC, DEFAULT_TOPIC, TopicTable};
+use crate::broker::transactions::Transactions;
 use crate::protocol::message_id::OffsetIdPrefix;
 use crate::protocol::route::permission;
 
@@ -70,6 +71,11 @@ impl SharedBroker {
                 .saturating_sub(counters.closed.get()),
             accepted: counters.accepted.get(),
             illegal_frames: counters.illegal_frames.get(),
+            halves: counters.halves.get(),
+            committed: counters.committed.get(),
+            rolled_back: counters.rolled_back.get(),
+            checks: counters.checks.get(),
+            checks_answered: counters.checks_answered.get(),
             topics: topics
                 .iter()
                 .map(|topic| (topic.name.clone(), topic.lengths()))
@@ -116,6 +122,15 @@ impl ClientTable {
         self.edit(|table| table.retain(|(owner, _), _| *owner != connection));
     }
 
+    /// A connection whose client has this producer group.
+    pub(super) fn connection_of(&self, group: &str) -> Option<u64> {
+        self.edit(|table| {
+            let mut clients = table.iter();
+            let (key, _) = clients.find(|(_, groups)| groups.contains(group))?;
+            Some(key.0)
+        })
+    }
+
     fn all(&self) -> BTreeMap<String, BTreeSet<String>> {
         let mut clients: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         self.edit(|table| {
@@ -141,6 +156,10 @@ pub(super) struct BrokerState {
     pub(super) paused: Cell<bool>,
     /// Wakes the connections when behaviour changes or a pause ends.
     pub(super) changed: Notify,
+    pub(super) transactions: Transactions,
+    /// Those of the behaviour, for whoever is called while it is played.
+    pub(super) checks: Cell<Checks>,
+    pub(super) pushes: Pushes,
     /// Bytes of the commit log a real broker would have.
     commit_log_bytes: Cell<u64>,
     random: Cell<u64>,
@@ -164,6 +183,9 @@ impl BrokerState {
             script: RefCell::new(Script::new(behaviour.clone())),
             paused: Cell::new(false),
             changed: Notify::new(),
+            transactions: Transactions::default(),
+            checks: Cell::new(behaviour.checks),
+            pushes: Pushes::default(),
             commit_log_bytes: Cell::new(0),
             random: Cell::new(0x9e37_79b9_7f4a_7c15),
             connections: Cell::new(0),
@@ -212,6 +234,7 @@ impl BrokerState {
     }
 
     pub(super) fn set_behaviour(&self, behaviour: Behaviour) {
+        self.checks.set(behaviour.checks);
         self.script.replace(Script::new(behaviour));
         self.changed.notify_waiters();
     }
@@ -219,6 +242,37 @@ impl BrokerState {
     pub(super) fn pause(&self, paused: bool) {
         self.paused.set(paused);
         self.changed.notify_waiters();
+    }
+}
+
+/// Requests of the broker's own, waiting for the connections they are to leave by.
+#[derive(Debug, Default)]
+pub(super) struct Pushes {
+    waiting: RefCell<BTreeMap<u64, Vec<u8>>>,
+    any: Cell<bool>,
+}
+
+impl Pushes {
+    /// Has a frame leave by this connection, which is to be woken by [`BrokerState::changed`].
+    pub(super) fn push(&self, connection: u64, frame: &[u8]) {
+        let mut waiting = self.waiting.borrow_mut();
+        waiting
+            .entry(connection)
+            .or_default()
+            .extend_from_slice(frame);
+        self.any.set(true);
+    }
+
+    /// Takes what is to leave by this connection.
+    #[inline]
+    pub(super) fn take(&self, connection: u64) -> Option<Vec<u8>> {
+        if !self.any.get() {
+            return None;
+        }
+        let mut waiting = self.waiting.borrow_mut();
+        let frames = waiting.remove(&connection);
+        self.any.set(!waiting.is_empty());
+        frames
     }
 }
 

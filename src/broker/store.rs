@@ -8,12 +8,13 @@ use crate::broker::reply::{self, Stored};
 use crate::broker::request::SendRequest;
 use crate::broker::state::BrokerState;
 use crate::broker::topics::{self, Topic};
+use crate::broker::transactions::{self, NewHalf};
 use crate::protocol::code::CLIENT_VERSION;
 use crate::protocol::frame::Frame;
 use crate::protocol::header::HeaderView;
 use crate::protocol::route::permission;
 use crate::protocol::send::{SendReplyFields, encode_reply};
-use crate::protocol::{ResponseCode, batch, properties};
+use crate::protocol::{ResponseCode, batch, properties, sys_flag};
 
 /// Bytes of a stored message besides topic, properties and body (Java: `MessageExtEncoder`).
 const RECORD_BYTES: usize = 91;
@@ -98,13 +99,30 @@ impl Store {
             }
             return Ok(());
         }
-        let Some(queue_offset) = topic.append(queue_id as usize, 1) else {
-            return refuse(ResponseCode::SYSTEM_ERROR, "no such queue");
-        };
         let record = RECORD_BYTES + topic.name.len() + request.properties.len() + frame.body.len();
         let commit_log_offset = state.append_bytes(record);
-        counters.messages.add(1);
-        counters.body_bytes.add(frame.body.len() as u64);
+        let queue_offset = if request.sys_flag & sys_flag::TRANSACTION_PREPARED != 0
+            && transactions::is_half(&request.properties)
+        {
+            let half = NewHalf {
+                topic,
+                queue_id,
+                sys_flag: request.sys_flag,
+                born_ms: request.born_ms,
+                properties: &request.properties,
+                body: frame.body,
+                commit_log_offset,
+            };
+            let Some(place) = state.transactions.begin(state, &half) else {
+                return refuse(ResponseCode::SYSTEM_ERROR, "too many open transactions");
+            };
+            place
+        } else {
+            counters.messages.add(1);
+            counters.body_bytes.add(frame.body.len() as u64);
+            // The queue was looked up above.
+            topic.append(queue_id as usize, 1).unwrap_or_default()
+        };
         if header.is_oneway() {
             return Ok(());
         }
@@ -221,7 +239,7 @@ fn topic_of<'a>(
     state: &BrokerState,
     cached: &'a mut Option<(u64, Arc<Topic>)>,
     request: &SendRequest<'_>,
-) -> Result<&'a Topic, Refusal> {
+) -> Result<&'a Arc<Topic>, Refusal> {
     let generation = state.shared.topics.generation();
     let hit = matches!(cached, Some((known, topic))
         if *known == generation && topic.name == request.topic);

@@ -16,6 +16,7 @@ use crate::broker::namesrv::NameServer;
 use crate::broker::port::Port;
 use crate::broker::spec::ClusterSpec;
 use crate::broker::state::{BrokerState, SharedBroker};
+use crate::broker::transactions::Transactions;
 
 /// Polls between two looks at the sockets; tokio's 61 full reads of one busy connection would keep
 /// the others waiting for milliseconds.
@@ -117,6 +118,7 @@ impl Worker {
             let port = Port::start(listener, address, move |stream, connections| {
                 connections.spawn_local(connection::serve(stream, Rc::clone(&serving)));
             })?;
+            tokio::task::spawn_local(Transactions::check(Rc::clone(&state)));
             brokers.push((index, state, port));
         }
         let namesrv = match plan.namesrv {

@@ -11,12 +11,15 @@ use super::version::GIT;
 use crate::client::fault::Cause;
 use crate::client::{ClientInstance, KnownBroker};
 use crate::config::{RunPlan, Target};
-use crate::load::{ClientUse, LoadModel, LoadOutcome, SendMode, StopReason, WhenLate};
+use crate::load::{
+    ClientUse, LoadModel, LoadOutcome, SendMode, StopReason, TransactionOutcome, WhenLate,
+};
 use crate::metrics::{Acks, Label, Quantiles, Summary};
 use crate::report::build::{BrokerFacts, GeneratorFacts, RunFacts};
 use crate::report::figures::{Avoidance, AvoidanceCause, AvoidanceEvent};
 use crate::report::host::{Host, Memory};
 use crate::report::result;
+use crate::report::transactions::{CheckFigures, TransactionFigures};
 use crate::verdict::{
     Cap, CapKind, CpuUse, CpuWait, Ending, Evidence, Pacing, ThreadCpu, Tick, Verdict, judge,
 };
@@ -216,6 +219,7 @@ impl Finished<'_> {
                 .map(|(i, b)| self.broker(i, b))
                 .collect(),
             avoidance: Some(self.avoidance()),
+            transactions: outcome.transactions.as_ref().map(transactions),
             generator: GeneratorFacts {
                 cpu_ns: u64::try_from(cpu.as_nanos()).ok().filter(|_| judged),
                 writes: io(|io| io.writes).filter(|_| judged),
@@ -267,6 +271,7 @@ impl Finished<'_> {
             SendMode::Async => result::Mode::Async,
             SendMode::Oneway => result::Mode::Oneway,
             SendMode::Batch => result::Mode::Batch,
+            SendMode::Tx => result::Mode::Tx,
         };
         result::Run {
             id: format!("{:016x}", rand::random::<u64>()),
@@ -356,6 +361,31 @@ impl Finished<'_> {
             isolations,
             events,
         }
+    }
+}
+
+fn transactions(outcome: &TransactionOutcome) -> TransactionFigures {
+    let (ends, checks) = (&outcome.ends, &outcome.checks);
+    TransactionFigures {
+        committed: ends.committed,
+        rolled_back: ends.rolled_back,
+        unknown: ends.unknown,
+        untold: ends.untold,
+        checks: CheckFigures {
+            received: checks.received,
+            expected: checks.expected,
+            duplicate: checks.duplicate,
+            of_ended: checks.of_ended,
+            of_strays: checks.of_strays,
+            foreign: checks.foreign,
+            late: checks.late,
+            dropped: outcome.unheld,
+            committed: checks.committed,
+            rolled_back: checks.rolled_back,
+            unknown: checks.unknown,
+            left_over: checks.owed + checks.unlisted,
+        },
+        check_delay: outcome.check_delay.summary(),
     }
 }
 

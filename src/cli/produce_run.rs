@@ -11,6 +11,7 @@ use super::{message, outputs, samples, signals};
 use crate::broker::StartError;
 use crate::client::{ClientError, ClientInstance};
 use crate::config::threshold::Threshold;
+use crate::config::value::DurationSetting;
 use crate::config::{RunPlan, Target};
 use crate::load::{LoadError, LoadOutcome, LoadRun, StopSignal};
 use crate::metrics::{LatencySummary, Summary, units};
@@ -110,6 +111,13 @@ fn run(plan: &RunPlan) -> Result<Exit, Failure> {
             "no --namesrv given: testing an embedded cluster of {} broker(s) in this process, not \
              Apache RocketMQ",
             settings.brokers
+        ));
+    }
+    if let Some(shape) = plan.load.transactions.filter(|shape| shape.unknown > 0.0) {
+        message::note(&format_args!(
+            "after the last message the run waits until brokers have asked about what was left unknown, \
+             at most {} (tx-wait)",
+            DurationSetting(shape.wait)
         ));
     }
     let Measured {

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::broker::{Behaviour, ClusterSpec, EmbeddedCluster, Stall, StartError};
+use crate::broker::{Behaviour, Checks, ClusterSpec, EmbeddedCluster, Stall, StartError};
 use crate::config::{EmbeddedSettings, Target};
 
 /// A cluster that can be sent to; an embedded one lives as long as this.
@@ -50,6 +50,14 @@ fn spec(settings: &EmbeddedSettings) -> ClusterSpec {
         length: stall.length,
         every: stall.every,
     });
+    let checks = match settings.check_after {
+        Some(after) => Checks {
+            first_after: after,
+            again_after: after,
+            ..Checks::default()
+        },
+        None => Checks::default(),
+    };
     ClusterSpec {
         brokers: settings.brokers,
         queues: settings.queues,
@@ -57,6 +65,7 @@ fn spec(settings: &EmbeddedSettings) -> ClusterSpec {
             delay: settings.delay,
             stall,
             capacity_per_s: settings.capacity_per_s,
+            checks,
             ..Behaviour::default()
         },
         ..ClusterSpec::default()

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
+use crate::client::incoming::Incoming;
 use crate::protocol::{DecodeError, FrameLimits, HeaderView, RemotingCommand, SerializeType};
 use crate::transport::connection::{ConnectionLimits, Request};
 use crate::transport::driver::{Coalesce, DriverOptions};
@@ -64,6 +65,8 @@ pub enum ControlError {
 }
 
 enum Outcome {
+    /// A oneway request has left.
+    Written,
     Reply(Result<RemotingCommand, DecodeError>),
     Expired,
     Lost(String),
@@ -71,9 +74,10 @@ enum Outcome {
 
 type Waiter = oneshot::Sender<Outcome>;
 
-#[derive(Default)]
 struct Waiters {
+    address: String,
     ended: Vec<(Waiter, Outcome)>,
+    incoming: Arc<Incoming>,
 }
 
 impl Handler<Waiter> for Waiters {
@@ -82,7 +86,9 @@ impl Handler<Waiter> for Waiters {
         self.ended.push((entry.token, Outcome::Reply(command)));
     }
 
-    fn written(&mut self, _entry: Entry<Waiter>) {}
+    fn written(&mut self, entry: Entry<Waiter>) {
+        self.ended.push((entry.token, Outcome::Written));
+    }
 
     fn expired(&mut self, entry: Entry<Waiter>, _at: Nanos) {
         self.ended.push((entry.token, Outcome::Expired));
@@ -94,6 +100,10 @@ impl Handler<Waiter> for Waiters {
     }
 
     fn late(&mut self, _header: &HeaderView<'_>) {}
+
+    fn request(&mut self, header: &HeaderView<'_>, body: &[u8]) -> Option<RemotingCommand> {
+        self.incoming.request(&self.address, header, body)
+    }
 
     fn round_end(&mut self, _at: Nanos) {
         for (waiter, outcome) in self.ended.drain(..) {
@@ -109,6 +119,7 @@ pub struct Control {
     links: Mutex<HashMap<String, Arc<Link<Waiter>>>>,
     options: LinkOptions,
     form: SerializeType,
+    incoming: Arc<Incoming>,
 }
 
 impl Control {
@@ -136,13 +147,23 @@ impl Control {
             links: Mutex::default(),
             options,
             form,
+            incoming: Arc::default(),
         }
+    }
+
+    /// What the other sides ask.
+    pub(super) fn incoming(&self) -> &Incoming {
+        &self.incoming
     }
 
     fn link(&self, address: &str) -> Arc<Link<Waiter>> {
         let mut links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
         let link = links.entry(address.to_owned()).or_insert_with(|| {
-            let handler = Waiters::default();
+            let handler = Waiters {
+                address: address.to_owned(),
+                ended: Vec::new(),
+                incoming: Arc::clone(&self.incoming),
+            };
             Arc::new(Link::open(
                 address,
                 handler,
@@ -169,24 +190,63 @@ impl Control {
     pub async fn request(
         &self,
         address: &str,
-        mut command: RemotingCommand,
+        command: RemotingCommand,
         timeout: Duration,
     ) -> Result<RemotingCommand, ControlError> {
+        let address = address.to_owned();
+        match self.exchange(&address, command, timeout, false).await? {
+            Outcome::Reply(reply) => {
+                reply.map_err(|source| ControlError::Reply { address, source })
+            }
+            Outcome::Expired | Outcome::Written => Err(ControlError::Timeout { address, timeout }),
+            Outcome::Lost(detail) => Err(ControlError::Lost { address, detail }),
+        }
+    }
+
+    /// Sends a request that has no answer; ends when the socket has taken it.
+    ///
+    /// # Errors
+    /// [`ControlError`].
+    ///
+    /// # Cancel safety
+    /// Safe; the request may leave or not.
+    pub async fn oneway(
+        &self,
+        address: &str,
+        command: RemotingCommand,
+        timeout: Duration,
+    ) -> Result<(), ControlError> {
+        let address = address.to_owned();
+        match self.exchange(&address, command, timeout, true).await? {
+            Outcome::Written | Outcome::Reply(_) => Ok(()),
+            Outcome::Expired => Err(ControlError::Timeout { address, timeout }),
+            Outcome::Lost(detail) => Err(ControlError::Lost { address, detail }),
+        }
+    }
+
+    async fn exchange(
+        &self,
+        address: &str,
+        mut command: RemotingCommand,
+        timeout: Duration,
+        oneway: bool,
+    ) -> Result<Outcome, ControlError> {
         let named = || address.to_owned();
+        let closed = || ControlError::Lost {
+            address: named(),
+            detail: "closed".to_owned(),
+        };
         let deadline = Nanos::now().plus(timeout);
-        let connection =
-            self.link(address)
-                .ready(timeout)
-                .await
-                .map_err(|detail| ControlError::Connect {
-                    address: named(),
-                    detail,
-                })?;
+        let connected = self.link(address).ready(timeout).await;
+        let connection = connected.map_err(|detail| ControlError::Connect {
+            address: named(),
+            detail,
+        })?;
         let (waiter, answer) = oneshot::channel();
         let request = Request {
             token: waiter,
             deadline,
-            oneway: false,
+            oneway,
         };
         let form = self.form;
         let pushed = connection.batch().push(request, |_, opaque, out| {
@@ -194,32 +254,9 @@ impl Control {
             command.encode(form, out.copied());
         });
         match pushed {
-            Ok(()) => {}
-            Err((_, Refusal::Closed)) => {
-                return Err(ControlError::Lost {
-                    address: named(),
-                    detail: "closed".to_owned(),
-                });
-            }
-            Err(_) => return Err(ControlError::Busy { address: named() }),
-        }
-        match answer.await {
-            Ok(Outcome::Reply(reply)) => reply.map_err(|source| ControlError::Reply {
-                address: named(),
-                source,
-            }),
-            Ok(Outcome::Expired) => Err(ControlError::Timeout {
-                address: named(),
-                timeout,
-            }),
-            Ok(Outcome::Lost(detail)) => Err(ControlError::Lost {
-                address: named(),
-                detail,
-            }),
-            Err(_) => Err(ControlError::Lost {
-                address: named(),
-                detail: "closed".to_owned(),
-            }),
+            Ok(()) => answer.await.map_err(|_| closed()),
+            Err((_, Refusal::Closed)) => Err(closed()),
+            Err(_) => Err(ControlError::Busy { address: named() }),
         }
     }
 }

@@ -11,6 +11,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, oneshot};
 
 use crate::client::broker_table::{BrokerTable, KnownBroker};
+use crate::client::checks::{CheckConfig, Checks, TransactionChecker};
 use crate::client::config::{ClientConfig, QueueOrder, SendConfig};
 use crate::client::control::Control;
 use crate::client::error::ClientError;
@@ -266,6 +267,29 @@ impl ClientInstance {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .remove(group);
+    }
+
+    /// Has `checker` answer the brokers' checks of this group's transactions (R73, R74); what answered
+    /// them before is asked no more.
+    ///
+    /// # Errors
+    /// [`ClientError::State`] unless started.
+    pub fn check_transactions(
+        &self,
+        group: &str,
+        checker: Arc<dyn TransactionChecker>,
+        config: CheckConfig,
+    ) -> Result<Arc<Checks>, ClientError> {
+        let handle = self.running()?;
+        let (checks, waiting) = Checks::new(config);
+        let waiting = Arc::new(tokio::sync::Mutex::new(waiting));
+        for _ in 0..config.workers.max(1) {
+            let (shared, waiting) = (Arc::clone(&self.shared), Arc::clone(&waiting));
+            handle.spawn(Arc::clone(&checks).work(waiting, Arc::clone(&checker), shared));
+        }
+        let incoming = self.shared.control.incoming();
+        incoming.register(group, Arc::clone(&checks));
+        Ok(checks)
     }
 
     /// The topic with its route, looked up if it is not known yet (R100).

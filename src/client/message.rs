@@ -201,6 +201,20 @@ impl Message {
         self.encode(properties::SHARDING_KEY, key)
     }
 
+    /// The half message of a transaction of this producer group; a delay level is taken off (R69).
+    ///
+    /// # Errors
+    /// [`ClientError::Illegal`] for a batch, and as [`Message::with_property`].
+    pub fn half(mut self, group: &str) -> Result<Self, ClientError> {
+        if self.id_places().is_some() {
+            return Err(illegal("a batch is no half message".to_owned()));
+        }
+        properties::remove(self.properties.to_mut(), properties::DELAY);
+        self.sys_flag |= sys_flag::TRANSACTION_PREPARED;
+        self.encode(properties::HALF, "true")?
+            .encode(properties::PRODUCER_GROUP, group)
+    }
+
     /// The same message with a smaller body, if the settings say so and it gets smaller (R159, R222);
     /// what is compressed already stays.
     #[must_use]
@@ -493,6 +507,24 @@ mod tests {
         let expected = b"WAIT\x01true\x02TIMER_DELAY_MS\x011500\x02";
         assert_eq!(timer.properties(), expected);
         assert!(timer.with_delivery(Delivery::AfterSeconds(0)).is_err());
+    }
+
+    #[test]
+    fn a_half_message_names_its_group_and_is_not_delayed() {
+        let message = Message::new("x").with_delivery(Delivery::Level(3)).unwrap();
+        let half = message.half("orders").unwrap();
+        let expected = b"WAIT\x01true\x02TRAN_MSG\x01true\x02PGROUP\x01orders\x02";
+        assert_eq!(
+            (half.properties(), half.kind().sys_flag),
+            (&expected[..], 4)
+        );
+        let batch = Message::batch(&[Message::new("x")]).unwrap();
+        assert!(batch.half("orders").is_err());
+        let packed = Message::new(vec![b'a'; 8192]).half("g").unwrap();
+        assert_eq!(
+            packed.compressed(&Compression::default()).kind().sys_flag,
+            0x305
+        );
     }
 
     #[test]

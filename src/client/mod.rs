@@ -8,6 +8,7 @@
 //! - [`topic`], [`publish_route`], [`namesrv`], [`control`], [`broker_table`]: who can be sent to
 //! - [`producer`] (`send().await`) with its completion slot and `admission`; `load` is the other face
 //! - [`message_queue`]: a queue as users name it, and how one is selected
+//! - [`transaction`] over [`producer`], and the brokers' [`checks`]; `incoming` is what brokers ask
 //! - [`message`] with [`compression`], [`validate`], [`config`], [`error`]: what is given and what can
 //!   go wrong
 //! - [`requirements`]: the numbered rules that comments cite, as in (R142)
@@ -15,11 +16,13 @@
 mod admission;
 pub mod born;
 pub mod broker_table;
+pub mod checks;
 pub mod compression;
 pub mod config;
 pub mod control;
 pub mod error;
 pub mod fault;
+mod incoming;
 pub mod instance;
 mod maintenance;
 pub mod message;
@@ -34,9 +37,12 @@ pub mod retry;
 pub mod send;
 mod slot;
 pub mod topic;
+pub mod transaction;
 pub mod validate;
 
+pub use crate::protocol::transaction::Resolution;
 pub use broker_table::{BrokerId, KnownBroker};
+pub use checks::{CheckConfig, CheckedMessage, LocalOutcome, TransactionChecker};
 pub use compression::{Compression, CompressionKind};
 pub use config::{
     ClientConfig, FaultClass, FaultConfig, FaultGeneration, QueueOrder, SendConfig, TransportConfig,
@@ -49,3 +55,4 @@ pub use message_queue::MessageQueue;
 pub use producer::{Producer, SendResult};
 pub use receipt::Receipt;
 pub use topic::Topic;
+pub use transaction::{TransactionProducer, TransactionResult};

@@ -36,7 +36,7 @@ use crate::client::send::{
 use crate::client::slot::{Slot, SlotEnd, SlotHandler};
 use crate::client::validate;
 use crate::protocol::message_id::UniquePrefix;
-use crate::protocol::{SendStatus, UniqueId};
+use crate::protocol::{RemotingCommand, SendStatus, UniqueId};
 use crate::transport::receive::Receive;
 use crate::transport::{Coalesce, IoCounters, IoCounts, Link, LinkOptions, Nanos, Pool};
 
@@ -203,6 +203,12 @@ impl Producer {
     #[must_use]
     pub fn state(&self) -> ServiceState {
         *self.lock_state()
+    }
+
+    /// The producer group.
+    #[must_use]
+    pub fn group(&self) -> &str {
+        &self.inner.config.group
     }
 
     /// The client instance.
@@ -474,6 +480,13 @@ impl Producer {
             let send = Outgoing { carrier, track };
             submitted = submit(&mut sender.lock(), send, Nanos::now());
         }
+    }
+
+    /// Hands a oneway request that nobody waits for to a connection of a broker that messages of the
+    /// topic went to; whether there was one.
+    pub(super) fn tell(&self, topic: &str, broker: &str, command: RemotingCommand) -> bool {
+        let sender = self.known_sender(topic, false);
+        sender.is_some_and(|sender| sender.lock().tell(broker, command))
     }
 
     /// The sending side of a topic, after its first use.

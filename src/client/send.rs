@@ -27,9 +27,9 @@ use crate::client::queue_choice::{QueueChoice, Standings};
 use crate::client::retry::{AttemptError, Decision, RetryPolicy};
 use crate::client::send::templates::Templates;
 use crate::client::topic::Topic;
-use crate::protocol::ResponseCode;
 use crate::protocol::message_id::{UniqueId, UniquePrefix, UniqueSequence};
 use crate::protocol::send::{SendFields, SendHeader};
+use crate::protocol::{RemotingCommand, ResponseCode};
 use crate::transport::clock::wall_millis;
 use crate::transport::{Connection, Nanos, Pool, Refusal, Request};
 
@@ -359,6 +359,21 @@ impl<C: Carrier> SendCore<C> {
             }
             lane.staged = staged;
         }
+    }
+
+    /// Hands a oneway request that nobody waits for to a connection of this broker; whether there was
+    /// one with room for it.
+    pub fn tell(&mut self, broker: &str, mut command: RemotingCommand) -> bool {
+        let form = self.instance.config().transport.header;
+        let lane = self.lanes.iter_mut().find(|lane| *lane.name == *broker);
+        let Some(connection) = lane.and_then(|lane| lane.connection().cloned()) else {
+            return false;
+        };
+        let told = connection.batch().tell(|opaque, out| {
+            command.opaque = opaque;
+            command.encode(form, out.copied());
+        });
+        told.is_ok()
     }
 
     /// Bytes submitted that no connection has begun to write.

@@ -5,13 +5,15 @@ use std::time::Duration;
 use super::error::ConfigError;
 use super::setting::{Given, Source};
 use super::settings::Settings;
-use super::value::{CountSetting, DurationSetting, RateSetting, SizeSetting};
+use super::value::{CountSetting, DurationSetting, RateSetting, ShareSetting, SizeSetting};
 use crate::load::SendMode;
 
 /// Largest body a broker takes (C1.14).
 const MAX_BODY: u64 = 4 * 1024 * 1024;
 const MICROSECOND: Duration = Duration::from_micros(1);
 const MILLISECOND: Duration = Duration::from_millis(1);
+/// Shares are decimal, their sums are not exact.
+const ROUNDING: f64 = 1e-9;
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// Refuses what cannot be run.
@@ -26,6 +28,7 @@ pub(crate) fn check(settings: &Settings) -> Result<(), ConfigError> {
     planned_times(settings)?;
     one_delivery(settings)?;
     batches(settings)?;
+    transactions(settings)?;
     shares_of_shards(settings)?;
     something_is_sent(settings)?;
     thresholds(settings)?;
@@ -109,7 +112,10 @@ fn durations(settings: &Settings) -> Result<(), ConfigError> {
     let tick = (50 * MICROSECOND, 100 * MILLISECOND);
     duration("tick", settings.tick.as_ref(), tick)?;
     let delay = Some(&settings.broker_delay);
-    duration("broker-delay", delay, (zero, Duration::from_secs(60)))
+    duration("broker-delay", delay, (zero, Duration::from_secs(60)))?;
+    let check = settings.broker_check_after.as_ref();
+    duration("broker-check-after", check, (20 * MILLISECOND, HOUR))?;
+    duration("tx-wait", Some(&settings.tx_wait), (zero, HOUR))
 }
 
 fn size(given: &Given<SizeSetting>) -> Result<(), ConfigError> {
@@ -167,6 +173,55 @@ fn batches(settings: &Settings) -> Result<(), ConfigError> {
             Err(refuse("count", &count.source, reason, hint))
         }
         _ => Ok(()),
+    }
+}
+
+fn transactions(settings: &Settings) -> Result<(), ConfigError> {
+    if settings.mode.value.0 != SendMode::Tx {
+        return Ok(());
+    }
+    if let Some(delay) = &settings.timer_delay {
+        return Err(delayed_half("timer-delay", &delay.source));
+    }
+    if let Some(delay) = &settings.delay_level {
+        return Err(delayed_half("delay-level", &delay.source));
+    }
+    let share = |given: &Given<ShareSetting>| given.value.fraction();
+    let (rollback, unknown) = (share(&settings.tx_rollback), share(&settings.tx_unknown));
+    let parts = "--tx-commit, --tx-rollback and --tx-unknown are parts of one whole";
+    if rollback + unknown > 1.0 + ROUNDING {
+        let reason = "is more than 100% together with the rollbacks".to_owned();
+        return Err(refuse(
+            "tx-unknown",
+            &settings.tx_unknown.source,
+            reason,
+            parts.to_owned(),
+        ));
+    }
+    let commit = settings.tx_commit.as_ref();
+    if let Some(commit) =
+        commit.filter(|given| (share(given) + rollback + unknown - 1.0).abs() > ROUNDING)
+    {
+        let reason = format!("{} is not what the other shares leave", commit.value);
+        let hint = format!("{parts}; --tx-commit may be left out");
+        return Err(refuse("tx-commit", &commit.source, reason, hint));
+    }
+    let at_check = &settings.tx_check_unknown;
+    if share(&settings.tx_check_rollback) + share(at_check) > 1.0 + ROUNDING {
+        let reason = "is more than 100% together with the rollbacks at a check".to_owned();
+        let hint = "--tx-check-rollback and --tx-check-unknown are parts of one whole".to_owned();
+        return Err(refuse("tx-check-unknown", &at_check.source, reason, hint));
+    }
+    Ok(())
+}
+
+fn delayed_half(key: &'static str, source: &Source) -> ConfigError {
+    ConfigError::Contradiction {
+        key,
+        source_of_value: source.clone(),
+        other: "mode",
+        reason: "half messages are not delayed".to_owned(),
+        hint: format!("drop --{key}, or use another mode than tx"),
     }
 }
 
@@ -263,7 +318,9 @@ fn shares_of_shards(settings: &Settings) -> Result<(), ConfigError> {
         return Ok(());
     };
     let limit = match settings.mode.value.0 {
-        SendMode::Sync | SendMode::Batch => Some(("callers", settings.callers.value.0)),
+        SendMode::Sync | SendMode::Batch | SendMode::Tx => {
+            Some(("callers", settings.callers.value.0))
+        }
         SendMode::Async => Some(("in-flight", settings.in_flight.value.0)),
         SendMode::Oneway => None,
     };

@@ -6,6 +6,46 @@ use super::settings::Settings;
 use super::value::RateSetting;
 use crate::load::SendMode;
 
+/// What a mode makes nothing of, and why.
+const BY_MODE: &[(SendMode, &str, &[&str])] = &[
+    (SendMode::Sync, "sync is limited by callers", &["in-flight"]),
+    (
+        SendMode::Batch,
+        "batch is limited by callers",
+        &["in-flight"],
+    ),
+    (
+        SendMode::Batch,
+        "batches are never compressed",
+        &["compress", "compress-level", "compress-over"],
+    ),
+    (SendMode::Tx, "tx is limited by callers", &["in-flight"]),
+    (
+        SendMode::Async,
+        "async is limited by in-flight",
+        &["callers"],
+    ),
+    (
+        SendMode::Oneway,
+        "oneway asks for no answer",
+        &[
+            "callers",
+            "attempt-timeout",
+            "retries",
+            "deadline",
+            "receive-stamps",
+        ],
+    ),
+];
+const OF_TRANSACTIONS: &[&str] = &[
+    "tx-commit",
+    "tx-rollback",
+    "tx-unknown",
+    "tx-check-rollback",
+    "tx-check-unknown",
+    "tx-wait",
+];
+
 /// Settings without effect on the run that the others describe.
 pub(crate) fn left_out(settings: &Settings) -> Vec<LeftOut> {
     let mut left_out = Vec::new();
@@ -16,26 +56,11 @@ pub(crate) fn left_out(settings: &Settings) -> Vec<LeftOut> {
             }
         }
     };
-    match settings.mode.value.0 {
-        SendMode::Sync => leave_out("sync is limited by callers", &["in-flight"]),
-        SendMode::Batch => {
-            leave_out("batch is limited by callers", &["in-flight"]);
-            leave_out(
-                "batches are never compressed",
-                &["compress", "compress-level", "compress-over"],
-            );
+    let mode = settings.mode.value.0;
+    for (of, reason, keys) in BY_MODE {
+        if *of == mode {
+            leave_out(reason, keys);
         }
-        SendMode::Async => leave_out("async is limited by in-flight", &["callers"]),
-        SendMode::Oneway => leave_out(
-            "oneway asks for no answer",
-            &[
-                "callers",
-                "attempt-timeout",
-                "retries",
-                "deadline",
-                "receive-stamps",
-            ],
-        ),
     }
     if settings.rate.value == RateSetting::Max {
         leave_out(
@@ -52,11 +77,15 @@ pub(crate) fn left_out(settings: &Settings) -> Vec<LeftOut> {
                 "broker-delay",
                 "broker-stall",
                 "broker-capacity",
+                "broker-check-after",
             ],
         );
     }
-    if settings.mode.value.0 != SendMode::Batch {
+    if mode != SendMode::Batch {
         leave_out("the mode is not batch", &["batch"]);
+    }
+    if mode != SendMode::Tx {
+        leave_out("the mode is not tx", OF_TRANSACTIONS);
     }
     if settings.compress.value.0.is_none() {
         leave_out(

@@ -58,6 +58,8 @@ pub struct EmbeddedSettings {
     pub stall: Option<Stall>,
     /// Most messages per second one broker accepts.
     pub capacity_per_s: Option<u64>,
+    /// From a half message to the first check, and from check to check; `None` for RocketMQ's own.
+    pub check_after: Option<Duration>,
 }
 
 /// Regular stalls.

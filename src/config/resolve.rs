@@ -16,7 +16,7 @@ use super::{check, effect};
 use crate::client::{
     ClientConfig, Compression, Delivery, FaultConfig, SendConfig, TransportConfig,
 };
-use crate::load::{Bound, LoadModel, LoadPlan, MessageShape, SendMode};
+use crate::load::{Bound, LoadModel, LoadPlan, MessageShape, SendMode, TransactionShape};
 
 /// Merges, understands and checks.
 ///
@@ -116,6 +116,10 @@ fn target(settings: &Settings) -> Target {
             every: given.value.every,
         }),
         capacity_per_s: settings.broker_capacity.as_ref().map(|given| given.value.0),
+        check_after: settings
+            .broker_check_after
+            .as_ref()
+            .map(|given| given.value.0),
     })
 }
 
@@ -179,6 +183,13 @@ fn load(settings: &Settings) -> LoadPlan {
         shards: settings.shards.as_ref().map(|given| whole(given.value)),
         tick: optional(settings.tick.as_ref()),
         realtime: settings.rt.value.0,
+        transactions: (settings.mode.value.0 == SendMode::Tx).then(|| TransactionShape {
+            rollback: settings.tx_rollback.value.fraction(),
+            unknown: settings.tx_unknown.value.fraction(),
+            check_rollback: settings.tx_check_rollback.value.fraction(),
+            check_unknown: settings.tx_check_unknown.value.fraction(),
+            wait: settings.tx_wait.value.0,
+        }),
     }
 }
 
@@ -207,6 +218,7 @@ pub(super) fn message(settings: &Settings) -> MessageShape {
             .as_ref()
             .map_or(0, |given| whole(given.value)),
         batch: 1,
+        half_of: (settings.mode.value.0 == SendMode::Tx).then(|| settings.group.value.0.clone()),
     };
     if settings.mode.value.0 == SendMode::Batch {
         shape.compression = None;

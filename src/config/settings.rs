@@ -77,11 +77,12 @@ settings! {
     /// Producer group
     Target "group" / 'g' "NAME" group: Given<GroupName> = "rmq_bench_producer";
 
-    /// How messages are sent: sync, async, oneway or batch
+    /// How messages are sent: sync, async, oneway, batch or tx
     ///
     /// sync: N callers, each with one send at a time; async: up to N sends in flight; oneway: no
-    /// answer is asked for; batch: as sync, each send with as many messages as --batch says. Rates,
-    /// counts and times are of messages in every mode.
+    /// answer is asked for; batch: as sync, each send with as many messages as --batch says; tx: as
+    /// sync, each a half message and then word of what becomes of it. Rates, counts and times are of
+    /// messages in every mode.
     Load "mode" / 'm' "MODE" mode: Given<ModeSetting> = "async";
     /// Offered rate of the whole process: 50k, 3000/s, 3M/min, or max
     ///
@@ -105,10 +106,26 @@ settings! {
     ///
     /// They are due together, stored together or not at all, and have one time each.
     Load "batch" "SIZE" batch: Given<BatchSetting> = "32";
-    /// Concurrent callers of sync and batch, whole process
+    /// Concurrent callers of sync, batch and tx, whole process
     Load "callers" / 'w' "N" callers: Given<CountSetting> = "64";
     /// Most sends in flight of async and oneway, whole process
     Load "in-flight" "N" in_flight: Given<CountSetting> = "4096";
+
+    /// Share of the transactions that is committed; what the others leave
+    Load "tx-commit" "SHARE" tx_commit: Option<Given<ShareSetting>>;
+    /// Share of the transactions that is rolled back
+    Load "tx-rollback" "SHARE" tx_rollback: Given<ShareSetting> = "0%";
+    /// Share of the transactions that is left unknown, for brokers to ask about
+    Load "tx-unknown" "SHARE" tx_unknown: Given<ShareSetting> = "0%";
+    /// Share of the checks that is answered with a rollback
+    Load "tx-check-rollback" "SHARE" tx_check_rollback: Given<ShareSetting> = "0%";
+    /// Share of the checks that is answered as unknown again; the rest is committed
+    Load "tx-check-unknown" "SHARE" tx_check_unknown: Given<ShareSetting> = "0%";
+    /// Longest wait at the end of a run for the checks that are owed
+    ///
+    /// Brokers ask first after 6 s, and look every 30 s (5.x) or 60 s (4.9). A check that comes later than
+    /// this after its half message counts as late.
+    Load "tx-wait" "TIME" tx_wait: Given<DurationSetting> = "90s";
 
     /// Tags of every message
     Message "tags" "TEXT" tags: Option<Given<Tags>>;
@@ -208,6 +225,8 @@ settings! {
     Embedded "broker-stall" "TIME/TIME" broker_stall: Option<Given<StallSetting>>;
     /// Most messages per second one embedded broker accepts
     Embedded "broker-capacity" "N" broker_capacity: Option<Given<CountSetting>>;
+    /// Time after which an embedded broker asks about a transaction (6s, as RocketMQ does)
+    Embedded "broker-check-after" "TIME" broker_check_after: Option<Given<DurationSetting>>;
 
     /// Write the result to FILE as well, format by extension (repeatable)
     ///

@@ -117,6 +117,9 @@ fn message(shape: &MessageShape, number: usize, body: Bytes) -> Result<Message, 
     if shape.sharding_keys > 0 {
         message = message.with_sharding_key(&format!("key-{number}"))?;
     }
+    if let Some(group) = &shape.half_of {
+        message = message.half(group)?;
+    }
     if let Some(settings) = &shape.compression {
         message = message.compressed(settings);
     }

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::client::send::{AttemptResult, Ended, Outgoing};
+use crate::load::ends::HalfStored;
 use crate::load::shard::{LoadToken, Shard, label};
 use crate::metrics::Label;
 use crate::protocol::HeaderView;
@@ -26,6 +27,8 @@ pub struct LoadHandler {
     ended: Vec<Ended<LoadToken>>,
     remark: Option<(Label, String)>,
     late: u64,
+    /// Half messages just stored; `None` where there are no transactions.
+    halves: Option<Vec<HalfStored>>,
 }
 
 impl LoadHandler {
@@ -34,10 +37,17 @@ impl LoadHandler {
     pub fn new(shard: SharedShard) -> Self {
         Self {
             shard,
+            halves: None,
             ended: Vec::new(),
             remark: None,
             late: 0,
         }
+    }
+
+    /// The same for half messages, whose transactions the shard ends.
+    pub(super) fn of_halves(mut self) -> Self {
+        self.halves = Some(Vec::new());
+        self
     }
 }
 
@@ -51,6 +61,10 @@ impl Handler<Outgoing<LoadToken>> for LoadHandler {
         at: Nanos,
     ) {
         let ended = Ended::by_reply(entry, header, at);
+        if let (Some(halves), AttemptResult::Stored(status)) = (&mut self.halves, ended.result) {
+            let (track, intended) = (ended.send.track, ended.send.carrier.intended());
+            halves.push(HalfStored::new(track, intended, status, header));
+        }
         if let (AttemptResult::Failed(error), Some(remark), None) =
             (ended.result, &header.remark, &self.remark)
         {
@@ -83,6 +97,9 @@ impl Handler<Outgoing<LoadToken>> for LoadHandler {
         shard.note_late(std::mem::take(&mut self.late), at);
         if let Some((kind, remark)) = self.remark.take() {
             shard.note_remark(kind, &remark);
+        }
+        if let Some(halves) = &mut self.halves {
+            shard.end_transactions(halves);
         }
         shard.take_ended(&mut self.ended, at);
         if shard.wants_pump() {

@@ -3,12 +3,15 @@
 //! - [`plan`], [`pacing`]: what to do; [`schedule`], [`source`]: when each message is due
 //! - [`shard`]: due messages out, answers in (hot path); [`completion`]: how answers reach it; [`pacer`]: its thread; [`ticker`]: its timer;
 //!   [`coalesce`]: when answers are read together; `thread`: how the kernel runs it
-//! - [`run`]: common start, collector, outcome; [`stop`]: ending early; [`audit`], [`bodies`]
+//! - [`transactions`], `ends`: what becomes of half messages, and what brokers ask about them
+//! - [`run`]: common start, outcome; `collect`: second by second; [`stop`]: ending early; [`audit`], [`bodies`]
 
 pub mod audit;
 pub mod bodies;
 pub mod coalesce;
+mod collect;
 pub mod completion;
+mod ends;
 pub mod pacer;
 pub mod pacing;
 pub mod plan;
@@ -19,8 +22,10 @@ pub mod source;
 pub mod stop;
 mod thread;
 pub mod ticker;
+pub mod transactions;
 
 pub use plan::{Arrivals, Bound, LoadModel, LoadPlan, MessageShape, Rate, SendMode, WhenLate};
 pub use run::{ClientUse, LoadError, LoadOutcome, LoadRun, RunPhase, RunSecond, StopReason};
 pub use stop::{StopLevel, StopSignal};
 pub use thread::sharpen_timers;
+pub use transactions::{CheckTally, EndCounts, TransactionOutcome, TransactionShape};

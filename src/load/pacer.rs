@@ -16,12 +16,14 @@ use crate::load::audit::AuditRecord;
 use crate::load::bodies::Bodies;
 use crate::load::coalesce::{LONGEST_READ_INTERVAL, ReadCoalescing};
 use crate::load::completion::{LoadHandler, SharedShard};
+use crate::load::ends::Ends;
 use crate::load::plan::SendMode;
 use crate::load::shard::{LoadToken, Recorders, Shard, ShardCounts, ShardLimits, Window};
 use crate::load::source::Source;
 use crate::load::stop::{StopLevel, StopSignal};
 use crate::load::thread::{make_realtime, sharpen_timers, waited_for_cpu};
 use crate::load::ticker::Ticker;
+use crate::load::transactions::{EndCounts, LoadTransactions};
 use crate::metrics::{Label, Recorder};
 use crate::transport::IoCounts;
 use crate::transport::{Coalesce, IoCounters, Nanos, Pool};
@@ -47,6 +49,8 @@ pub(super) struct ShardJob {
     pub(super) drain: Duration,
     /// Ask for SCHED_FIFO.
     pub(super) realtime: bool,
+    /// Of a load of half messages.
+    pub(super) transactions: Option<Arc<LoadTransactions>>,
     pub(super) stop: Arc<StopSignal>,
     pub(super) intervals: Sender<ShardInterval>,
     pub(super) recycled: Receiver<Recorders>,
@@ -96,6 +100,8 @@ pub struct ShardReport {
     pub aborted: bool,
     /// First remark of each kind of refusal.
     pub remarks: Vec<(Label, String)>,
+    /// What was told at the ends of measured transactions.
+    pub ends: EndCounts,
 }
 
 /// Runs a shard on the calling thread.
@@ -132,9 +138,15 @@ pub(super) fn run_shard(
         let bodies = job.bodies.clone();
         let recorders = fresh(&job.recycled, job.limits.messages_per_send);
         let (begin, limits) = (start.start, job.limits);
+        let ends = job.transactions.clone().map(|transactions| Ends {
+            topic: job.topic.name().to_owned(),
+            group: job.send.group.clone(),
+            transactions,
+            counts: EndCounts::default(),
+        });
         let pacer = Pacer::new(job, shared.clone(), counters, &start);
         let shard = Shard::new(core, start.source, bodies, limits, start.window, recorders);
-        *shared.lock() = Some(shard);
+        *shared.lock() = Some(shard.with_ends(ends));
         let report = pacer.run(begin, pool.up()).await.map(|mut report| {
             report.realtime = realtime;
             report
@@ -149,7 +161,7 @@ pub(super) fn run_shard(
 /// (R137, R142, R146).
 fn retry_policy(mode: SendMode, send: &SendConfig) -> RetryPolicy {
     match mode {
-        SendMode::Sync | SendMode::Batch => RetryPolicy {
+        SendMode::Sync | SendMode::Batch | SendMode::Tx => RetryPolicy {
             retries: send.retries,
             codes: send.retry_codes.clone(),
             pinned: false,
@@ -177,11 +189,15 @@ fn open_pool(
     let in_flight = job.limits.in_flight.saturating_mul(2);
     let options = transport.broker_links(in_flight, Coalesce::Immediate, Arc::clone(counters));
     let shared = shared.clone();
+    let transactions = job.transactions.is_some();
     Pool::new(
         transport.connections_per_broker,
         options,
         Handle::current(),
-        move || LoadHandler::new(shared.clone()),
+        move || match (LoadHandler::new(shared.clone()), transactions) {
+            (handler, true) => handler.of_halves(),
+            (handler, false) => handler,
+        },
     )
 }
 
@@ -434,6 +450,7 @@ impl Pacer {
             remarks: shard
                 .map(|shard| shard.remarks().to_vec())
                 .unwrap_or_default(),
+            ends: shard.map(Shard::end_counts).unwrap_or_default(),
         }
     }
 }

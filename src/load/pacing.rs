@@ -142,6 +142,7 @@ mod tests {
             shards: None,
             tick: None,
             realtime: false,
+            transactions: None,
         }
     }
 

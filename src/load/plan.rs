@@ -4,6 +4,7 @@ use std::num::{NonZeroU32, NonZeroU64};
 use std::time::Duration;
 
 use crate::client::{Compression, Delivery};
+use crate::load::transactions::TransactionShape;
 use crate::protocol::batch::RECORD_BYTES;
 use crate::protocol::message_id::UNIQUE_ID_CHARS;
 use crate::protocol::properties;
@@ -19,6 +20,8 @@ pub enum SendMode {
     Oneway,
     /// As sync, with batches.
     Batch,
+    /// As sync, with half messages and word of what becomes of them.
+    Tx,
 }
 
 impl SendMode {
@@ -30,6 +33,7 @@ impl SendMode {
             Self::Async => "async",
             Self::Oneway => "oneway",
             Self::Batch => "batch",
+            Self::Tx => "tx",
         }
     }
 
@@ -42,7 +46,7 @@ impl SendMode {
     /// Whether callers with one send at a time are the limit; else it is what is in flight.
     #[must_use]
     pub fn has_callers(self) -> bool {
-        matches!(self, Self::Sync | Self::Batch)
+        matches!(self, Self::Sync | Self::Batch | Self::Tx)
     }
 }
 
@@ -138,6 +142,8 @@ pub struct MessageShape {
     pub sharding_keys: usize,
     /// Messages of a send, at least 1; more than one only in [`SendMode::Batch`].
     pub batch: u32,
+    /// Half messages of this producer group.
+    pub half_of: Option<String>,
 }
 
 impl MessageShape {
@@ -155,6 +161,7 @@ impl MessageShape {
             compression: None,
             sharding_keys: 0,
             batch: 1,
+            half_of: None,
         }
     }
 
@@ -185,7 +192,7 @@ impl MessageShape {
 }
 
 /// One load run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct LoadPlan {
     /// How messages are sent.
     pub mode: SendMode,
@@ -219,6 +226,8 @@ pub struct LoadPlan {
     pub tick: Option<Duration>,
     /// Ask for real-time scheduling of the shards' threads.
     pub realtime: bool,
+    /// What becomes of transactions, in [`SendMode::Tx`].
+    pub transactions: Option<TransactionShape>,
 }
 
 impl LoadPlan {

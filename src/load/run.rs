@@ -1,17 +1,18 @@
 //! A whole run: shards on their threads, a common start, a second-by-second collector, the outcome.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, unbounded};
+use crossbeam::channel::{Receiver, Sender, unbounded};
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
+use crate::client::checks::CheckConfig;
 use crate::client::{BrokerId, ClientError, ClientInstance, KnownBroker, SendConfig, Topic};
 use crate::load::audit::AuditRecord;
 use crate::load::bodies::Bodies;
+use crate::load::collect::Collector;
 use crate::load::pacer::{ShardInterval, ShardJob, ShardReport, Start, run_shard};
 use crate::load::pacing::{Pacing, pacing};
 use crate::load::plan::{Arrivals, LoadModel, LoadPlan, Rate};
@@ -19,11 +20,16 @@ use crate::load::schedule::{Schedule, ShardOf, first_number_at};
 use crate::load::shard::{Recorders, ShardLimits, Window};
 use crate::load::source::Source;
 use crate::load::stop::{StopLevel, StopSignal};
+use crate::load::transactions::{LoadTransactions, TransactionOutcome};
 use crate::metrics::{Recorder, Totals};
 use crate::transport::Nanos;
 
 /// From "all connected" to the first message, so that every shard is waiting when it comes.
 const LEAD: Duration = Duration::from_millis(20);
+/// Checks held for an answer: brokers ask for all that are due at once.
+const MOST_CHECKS_WAITING: usize = 20_000;
+/// While a run waits for checks it looks this often whether it is to end.
+const STOP_LOOK: Duration = Duration::from_millis(50);
 
 /// Why a run could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -142,6 +148,8 @@ pub struct LoadOutcome {
     pub started: Nanos,
     /// First moment of the window.
     pub window_from: Nanos,
+    /// Of a load of transactions.
+    pub transactions: Option<TransactionOutcome>,
 }
 
 /// What the client had used and done at one edge of the window; taken by the thread that collects, so
@@ -157,7 +165,7 @@ pub struct ClientUse {
 }
 
 impl ClientUse {
-    fn now(runtime: &Runtime, instance: &ClientInstance) -> Self {
+    pub(super) fn now(runtime: &Runtime, instance: &ClientInstance) -> Self {
         let now = Nanos::now();
         let faults = instance.faults();
         let ids = (0..instance.brokers().len()).filter_map(|index| u16::try_from(index).ok());
@@ -169,6 +177,15 @@ impl ClientUse {
                 .collect(),
         }
     }
+}
+
+/// What all shards are given.
+struct JobParts {
+    topic: Arc<Topic>,
+    bodies: Bodies,
+    transactions: Option<Arc<LoadTransactions>>,
+    intervals: Sender<ShardInterval>,
+    recycled: Receiver<Recorders>,
 }
 
 struct Shards {
@@ -197,37 +214,21 @@ impl LoadRun {
             .unwrap_or_default();
         let topic_created = topic.route().is_some_and(|route| route.borrowed);
         let pacing = pacing(&self.plan, self.reserved_cores);
-        let bodies = Bodies::new(&self.plan.message, self.plan.seed)?;
         let (intervals, incoming) = unbounded();
         let (recycle, recycled) = unbounded();
-        let jobs = self.jobs(&pacing, &topic, &bodies, &intervals, &recycled);
-        drop(intervals);
-        let shards = self.spawn(jobs, route_brokers.len())?;
+        let transactions = self.transactions()?;
+        let parts = JobParts {
+            topic,
+            bodies: Bodies::new(&self.plan.message, self.plan.seed)?,
+            transactions: transactions.clone(),
+            intervals,
+            recycled,
+        };
+        let shards = self.spawn(self.jobs(&pacing, parts), route_brokers.len())?;
 
         let started = Nanos::now().plus(LEAD);
-        let window_from = started.plus(self.plan.warmup);
-        let until = self
-            .plan
-            .bound
-            .duration
-            .map_or(Nanos::NEVER, |time| window_from.plus(time));
-        let window = Window {
-            from: window_from,
-            until,
-        };
-        for (index, begin) in shards.starts.into_iter().enumerate() {
-            let shard = ShardOf {
-                index: index as u64,
-                count: pacing.shards as u64,
-            };
-            let start = Start {
-                source: self.source(shard, started),
-                start: started,
-                window,
-            };
-            // A shard that is gone shows when it is joined.
-            drop(begin.send(start));
-        }
+        let window = self.window(started);
+        self.begin(shards.starts, started, window);
         let mut collector = Collector {
             run: &self,
             runtime: &runtime,
@@ -248,6 +249,10 @@ impl LoadRun {
         } = collector;
         let reports = join(shards.threads)?;
         let times = Times::of(&reports, window);
+        let transactions = transactions.map(|transactions| {
+            runtime.block_on(self.wait_for_checks(&transactions));
+            transactions.outcome(reports.iter().map(|report| report.ends))
+        });
         Ok(LoadOutcome {
             measured,
             warmup,
@@ -263,18 +268,75 @@ impl LoadRun {
             topic_created,
             unreachable: shards.failed,
             started,
-            window_from,
+            window_from: window.from,
+            transactions,
         })
     }
 
-    fn jobs(
-        &self,
-        pacing: &Pacing,
-        topic: &Arc<Topic>,
-        bodies: &Bodies,
-        intervals: &Sender<ShardInterval>,
-        recycled: &Receiver<Recorders>,
-    ) -> Vec<ShardJob> {
+    fn window(&self, started: Nanos) -> Window {
+        let from = started.plus(self.plan.warmup);
+        let duration = self.plan.bound.duration;
+        Window {
+            from,
+            until: duration.map_or(Nanos::NEVER, |time| from.plus(time)),
+        }
+    }
+
+    /// Tells every shard when to begin, and with what.
+    fn begin(&self, starts: Vec<oneshot::Sender<Start>>, started: Nanos, window: Window) {
+        let count = starts.len() as u64;
+        for (index, begin) in starts.into_iter().enumerate() {
+            let shard = ShardOf {
+                index: index as u64,
+                count,
+            };
+            let start = Start {
+                source: self.source(shard, started),
+                start: started,
+                window,
+            };
+            // A shard that is gone shows when it is joined.
+            drop(begin.send(start));
+        }
+    }
+
+    /// What answers the checks of transactions, where there are some.
+    fn transactions(&self) -> Result<Option<Arc<LoadTransactions>>, LoadError> {
+        let Some(shape) = self.plan.transactions else {
+            return Ok(None);
+        };
+        let transactions = LoadTransactions::new(shape);
+        let config = CheckConfig {
+            most_waiting: MOST_CHECKS_WAITING,
+            ..CheckConfig::default()
+        };
+        let checker = Arc::clone(&transactions);
+        let group = &self.send.group;
+        let checks = self.instance.check_transactions(group, checker, config)?;
+        transactions.answers(checks);
+        Ok(Some(transactions))
+    }
+
+    /// Until brokers have asked for all they were left with, or long enough, or a further stop.
+    async fn wait_for_checks(&self, transactions: &LoadTransactions) {
+        let before = self.stop.level();
+        let stopped = async {
+            while self.stop.level() == before && before < StopLevel::Now {
+                tokio::time::sleep(STOP_LOOK).await;
+            }
+        };
+        tokio::select! {
+            () = transactions.settled() => {}
+            () = tokio::time::sleep(transactions.shape().wait) => {}
+            () = stopped => {}
+        }
+    }
+
+    #[allow(
+        clippy::needless_pass_by_value,
+        reason = "shards alone keep their end of the channels"
+    )]
+    fn jobs(&self, pacing: &Pacing, parts: JobParts) -> Vec<ShardJob> {
         let send = Arc::new(self.send.clone());
         let cap = self.plan.most_in_flight();
         let job = |index: usize| {
@@ -286,10 +348,10 @@ impl LoadRun {
             let late_after = pacing.tick.max(Duration::from_millis(1));
             ShardJob {
                 instance: Arc::clone(&self.instance),
-                topic: Arc::clone(topic),
+                topic: Arc::clone(&parts.topic),
                 send: Arc::clone(&send),
                 mode: self.plan.mode,
-                bodies: bodies.of_shard(shard),
+                bodies: parts.bodies.of_shard(shard),
                 limits: ShardLimits {
                     in_flight,
                     timeout: self.send.timeout,
@@ -302,9 +364,10 @@ impl LoadRun {
                 tick: pacing.tick,
                 drain: self.plan.drain,
                 realtime: self.plan.realtime,
+                transactions: parts.transactions.clone(),
                 stop: Arc::clone(&self.stop),
-                intervals: intervals.clone(),
-                recycled: recycled.clone(),
+                intervals: parts.intervals.clone(),
+                recycled: parts.recycled.clone(),
             }
         };
         (0..pacing.shards).map(job).collect()
@@ -463,160 +526,4 @@ fn join(
         })
     };
     threads.into_iter().map(report).collect()
-}
-
-/// Merges what shards hand over, second by second.
-struct Collector<'a> {
-    run: &'a LoadRun,
-    runtime: &'a Runtime,
-    started: Nanos,
-    window: Window,
-    recycle: Sender<Recorders>,
-    watch: &'a mut dyn FnMut(&RunSecond<'_>),
-    measured: Totals,
-    warmup: Totals,
-    /// Measured in an interval that ended with the warm-up.
-    early: Recorder,
-    /// End of the last interval told.
-    emitted: Nanos,
-    /// At the window's beginning, and at its end.
-    client: Vec<ClientUse>,
-}
-
-struct Second {
-    end: Nanos,
-    recorders: Recorders,
-    in_flight: u64,
-    audit: Vec<AuditRecord>,
-    parts: usize,
-}
-
-impl Collector<'_> {
-    fn collect(&mut self, incoming: &Receiver<ShardInterval>, shards: usize) {
-        let mut seconds: BTreeMap<u64, Second> = BTreeMap::new();
-        loop {
-            let interval = match incoming.recv_deadline(self.next_edge()) {
-                Ok(interval) => interval,
-                Err(RecvTimeoutError::Timeout) => {
-                    self.client
-                        .push(ClientUse::now(self.runtime, &self.run.instance));
-                    continue;
-                }
-                Err(RecvTimeoutError::Disconnected) => break,
-            };
-            self.add(&mut seconds, interval);
-            // A second is complete when every shard has handed it over; one that ended earlier is
-            // made up for when all have ended.
-            while let Some(entry) = seconds.first_entry() {
-                if entry.get().parts < shards {
-                    break;
-                }
-                let second = entry.remove();
-                self.emit(second);
-            }
-            if self.client.len() == 1 && self.run.stop.level() > StopLevel::None {
-                self.client
-                    .push(ClientUse::now(self.runtime, &self.run.instance));
-            }
-        }
-        for second in seconds.into_values() {
-            self.emit(second);
-        }
-    }
-
-    /// When the client is to be looked at next.
-    fn next_edge(&self) -> Instant {
-        let edges = [self.window.from, self.window.until];
-        edges
-            .get(self.client.len())
-            .map_or_else(|| Nanos::NEVER.to_instant(), |edge| edge.to_instant())
-    }
-
-    /// The client at an edge of the window, or now when the run ended before it.
-    fn client_at(&mut self, edge: usize) -> ClientUse {
-        while self.client.len() <= edge {
-            self.client
-                .push(ClientUse::now(self.runtime, &self.run.instance));
-        }
-        self.client.get(edge).cloned().unwrap_or_default()
-    }
-
-    fn add(&self, seconds: &mut BTreeMap<u64, Second>, interval: ShardInterval) {
-        match seconds.get_mut(&interval.second) {
-            Some(second) => {
-                second
-                    .recorders
-                    .measured
-                    .merge(&interval.recorders.measured);
-                second.recorders.warmup.merge(&interval.recorders.warmup);
-                second.in_flight += interval.in_flight as u64;
-                second.audit.extend(interval.audit);
-                second.parts += 1;
-                second.end = second.end.max(interval.end);
-                self.give_back(interval.recorders);
-            }
-            None => {
-                let second = Second {
-                    recorders: interval.recorders,
-                    in_flight: interval.in_flight as u64,
-                    audit: interval.audit,
-                    parts: 1,
-                    end: interval.end,
-                };
-                seconds.insert(interval.second, second);
-            }
-        }
-    }
-
-    fn emit(&mut self, mut second: Second) {
-        let phase = if second.end <= self.window.from {
-            RunPhase::Warmup
-        } else if self.emitted < self.window.until {
-            RunPhase::Measure
-        } else {
-            RunPhase::Drain
-        };
-        let length = Duration::from_nanos(second.end.since(self.emitted));
-        self.emitted = self.emitted.max(second.end);
-        self.measured.merge(&second.recorders.measured);
-        self.warmup.merge(&second.recorders.warmup);
-        let recorder = if phase == RunPhase::Warmup {
-            // A shard that woke a little late has begun messages of the window already: they show
-            // in the next interval.
-            self.early.merge(&second.recorders.measured);
-            &second.recorders.warmup
-        } else {
-            second.recorders.measured.merge(&self.early);
-            self.early.clear();
-            &second.recorders.measured
-        };
-        (self.watch)(&RunSecond {
-            elapsed: Duration::from_nanos(second.end.since(self.started)),
-            at_s: seconds_between(self.window.from, second.end),
-            length,
-            phase,
-            recorder,
-            in_flight: second.in_flight,
-            audit: &second.audit,
-            brokers: &self.run.instance.brokers(),
-        });
-        self.give_back(second.recorders);
-    }
-
-    /// Empties the recorders here, so that a shard need not.
-    fn give_back(&self, mut recorders: Recorders) {
-        recorders.measured.clear();
-        recorders.warmup.clear();
-        // Shards that have ended need none any more.
-        drop(self.recycle.send(recorders));
-    }
-}
-
-#[allow(clippy::cast_precision_loss, reason = "a time for display")]
-fn seconds_between(from: Nanos, to: Nanos) -> f64 {
-    if to < from {
-        -(from.since(to) as f64) / 1e9
-    } else {
-        to.since(from) as f64 / 1e9
-    }
 }

@@ -16,9 +16,12 @@ use crate::client::send::{AttemptResult, Carrier, Ended, Next, Outgoing, SendCor
 use crate::client::{BrokerId, ErrorKind};
 use crate::load::audit::AuditRecord;
 use crate::load::bodies::Bodies;
+use crate::load::ends::{Ends, HalfStored};
 use crate::load::plan::WhenLate;
 use crate::load::source::{Due, Source};
+use crate::load::transactions::EndCounts;
 use crate::metrics::{Label, Recorder, SendTimes};
+use crate::protocol::message_id::UniqueSuffix;
 use crate::transport::Nanos;
 
 /// A closed loop is refilled when this part of its cap is free: 32 messages a write at 512.
@@ -42,6 +45,13 @@ pub struct LoadToken {
     intended: Nanos,
     /// What the attempt before this one failed of.
     retried_for: Option<ErrorKind>,
+}
+
+impl LoadToken {
+    /// When it was due.
+    pub(super) fn intended(&self) -> Nanos {
+        self.intended
+    }
 }
 
 impl Carrier for LoadToken {
@@ -179,6 +189,8 @@ pub struct Shard {
     /// Attempts that ever ended.
     settled: u64,
     refill: Refill,
+    /// Of a load of transactions.
+    ends: Option<Ends>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -241,7 +253,34 @@ impl Shard {
             blocked_since: None,
             settled: 0,
             refill: Refill::ByAnswers,
+            ends: None,
         }
+    }
+
+    /// The same with half messages, whose transactions are to be ended.
+    #[must_use]
+    pub(super) fn with_ends(mut self, ends: Option<Ends>) -> Self {
+        if let Some(ends) = &ends {
+            let any = UniqueSuffix::default();
+            ends.transactions.begins(&self.core.id_prefix().with(any));
+        }
+        self.ends = ends;
+        self
+    }
+
+    /// Ends the transactions of half messages just stored.
+    pub(super) fn end_transactions(&mut self, halves: &mut Vec<HalfStored>) {
+        let Some(ends) = &mut self.ends else { return };
+        for half in halves.drain(..) {
+            let measured = self.window.contains(half.intended);
+            ends.end(&mut self.core, &half, measured);
+        }
+    }
+
+    /// What was told at the ends of transactions.
+    pub(super) fn end_counts(&self) -> EndCounts {
+        let ends = self.ends.as_ref();
+        ends.map(|ends| ends.counts).unwrap_or_default()
     }
 
     /// Sends everything due at `now`, retries first.
@@ -510,6 +549,9 @@ impl Shard {
         let measured = self.window.contains(send.carrier.intended);
         self.in_flight_measured -= usize::from(measured);
         let at_least = now.since(send.carrier.intended);
+        if let (true, Some(ends)) = (track.maybe_stored, &self.ends) {
+            ends.gave_up(&self.core, &track);
+        }
         let recorder = self.recorders.of(measured);
         if track.maybe_stored {
             recorder.unknown(label(kind), at_least, track.attempts);
@@ -658,7 +700,8 @@ impl Shard {
     /// Whether nothing is in flight any more.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.in_flight == 0
+        // The last ends of transactions are waited for by nobody else.
+        self.in_flight == 0 && (self.ends.is_none() || self.core.unwritten_bytes() == 0)
     }
 
     /// When sending is over, once the last of a planned count has been begun.

@@ -11,8 +11,22 @@ impl RequestCode {
     pub const HEART_BEAT: Self = Self(34);
     /// A client leaves.
     pub const UNREGISTER_CLIENT: Self = Self(35);
+    /// A producer tells what is to become of a half message.
+    pub const END_TRANSACTION: Self = Self(37);
     /// Broker asks a producer for the state of a transaction (oneway).
     pub const CHECK_TRANSACTION_STATE: Self = Self(39);
+    /// Broker tells a consumer that its group has changed (oneway).
+    pub const NOTIFY_CONSUMER_IDS_CHANGED: Self = Self(40);
+    /// Broker sets a consumer's offsets (oneway).
+    pub const RESET_CONSUMER_CLIENT_OFFSET: Self = Self(220);
+    /// Broker asks a consumer how far it is.
+    pub const GET_CONSUMER_STATUS_FROM_CLIENT: Self = Self(221);
+    /// Broker asks a consumer how it does.
+    pub const GET_CONSUMER_RUNNING_INFO: Self = Self(307);
+    /// Broker has a consumer take a message.
+    pub const CONSUME_MESSAGE_DIRECTLY: Self = Self(309);
+    /// Broker hands on the answer to a request.
+    pub const PUSH_REPLY_MESSAGE_TO_CLIENT: Self = Self(326);
     /// Route of a topic, asked of a name server.
     pub const GET_ROUTEINFO_BY_TOPIC: Self = Self(105);
     /// Send with one-letter field names.

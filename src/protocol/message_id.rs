@@ -182,6 +182,20 @@ pub fn decode_offset_message_id(id: &str) -> Result<(SocketAddrV4, u64), DecodeE
     Ok((SocketAddrV4::new(Ipv4Addr::from(ip), port), offset))
 }
 
+/// Offset in the commit log from an offset id with an address of either kind; `None` for what is none.
+#[must_use]
+pub fn commit_log_offset(id: &str) -> Option<i64> {
+    const IPV6_ID_CHARS: usize = OFFSET_ID_CHARS + 24;
+    if id.len() != OFFSET_ID_CHARS && id.len() != IPV6_ID_CHARS {
+        return None;
+    }
+    let digits = id.get(id.len() - 16..)?;
+    if !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return None;
+    }
+    i64::from_str_radix(digits, 16).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -229,6 +243,11 @@ mod tests {
         assert_eq!(&id, b"0A00000100002A9F00000000000003E8");
         let text = str::from_utf8(&id).unwrap();
         assert_eq!(decode_offset_message_id(text), Ok((address, 1000)));
+        assert_eq!(commit_log_offset(text), Some(1000));
+        let v6 = format!("{}{}", "0".repeat(24), text);
+        assert_eq!(commit_log_offset(&v6), Some(1000));
+        assert_eq!(commit_log_offset(""), None);
+        assert_eq!(commit_log_offset(&text.replace('8', "+")), None);
         for wrong in [
             "",
             "0A00000100002A9F00000000000003E",

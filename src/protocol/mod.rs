@@ -9,6 +9,7 @@
 //! - [`header`]: the two header serialisations (JSON, ROCKETMQ binary), chosen per frame
 //! - [`send`]: SEND_MESSAGE(_V2): template of the request (hot path), request and reply views
 //! - [`route`], [`heartbeat`]: name server routes, client heartbeats
+//! - [`transaction`]: how transactions are ended and asked for
 //! - [`properties`], [`message_id`]: message properties string, unique and offset message ids
 //! - [`code`]: request, response and language codes, send statuses
 
@@ -25,6 +26,7 @@ pub mod route;
 pub mod send;
 pub mod stored;
 pub mod sys_flag;
+pub mod transaction;
 
 pub use code::{Language, RequestCode, ResponseCode, SendStatus};
 pub use command::RemotingCommand;

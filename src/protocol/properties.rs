@@ -28,6 +28,11 @@ pub const BUYER_ID: &str = "BUYER_ID";
 /// Property of the key that orders messages.
 pub const SHARDING_KEY: &str = "__SHARDINGKEY";
 
+/// Property that makes a message a half one (R69).
+pub const HALF: &str = "TRAN_MSG";
+/// Property of the producer group that is asked about a half message (R69).
+pub const PRODUCER_GROUP: &str = "PGROUP";
+
 /// Appends one property.
 #[inline]
 pub fn write(out: &mut Vec<u8>, name: &str, value: &[u8]) {

@@ -14,6 +14,7 @@ use super::figures::{
 };
 use super::host::{Host, Memory};
 use super::result::{LoadModel, Mode, Run, RunResult, SCHEMA_VERSION, Tool, Window};
+use super::transactions::TransactionFigures;
 
 /// What is known of a run beside its recorded numbers.
 #[derive(Debug, Clone)]
@@ -36,6 +37,8 @@ pub struct RunFacts {
     pub brokers: Vec<BrokerFacts>,
     /// What fault avoidance did, where the mode has it.
     pub avoidance: Option<Avoidance>,
+    /// What became of transactions, where the mode has them.
+    pub transactions: Option<TransactionFigures>,
     /// What the generator cost.
     pub generator: GeneratorFacts,
     /// The machine.
@@ -96,6 +99,7 @@ pub fn build_result(summary: &Summary, facts: RunFacts) -> RunResult {
         window: facts.window,
         verdict: facts.verdict,
         avoidance: facts.avoidance,
+        transactions: facts.transactions,
         host: facts.host,
     }
 }

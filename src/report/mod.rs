@@ -26,6 +26,7 @@ pub mod schema;
 pub mod style;
 mod table;
 pub mod text;
+pub mod transactions;
 
 #[cfg(test)]
 mod sample;

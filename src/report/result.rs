@@ -12,6 +12,7 @@ use super::figures::{
     Accounts, Avoidance, BrokerFigures, GeneratorFigures, Latency, Rates, Retries, ThresholdOutcome,
 };
 use super::host::Host;
+use super::transactions::TransactionFigures;
 
 /// Version of the meaning of a result. Additions leave it; a changed meaning raises it.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -49,6 +50,9 @@ pub struct RunResult {
     pub accounts: Accounts,
     /// The attempts of those sends.
     pub retries: Retries,
+    /// What became of transactions; absent in other modes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transactions: Option<TransactionFigures>,
     /// Distributions of their times.
     pub latency: Latency,
     /// Each broker's share.
@@ -135,6 +139,8 @@ pub enum Mode {
     /// Callers with one batch of messages at a time each; all counts and times are of messages, also
     /// attempts.
     Batch,
+    /// Callers with one transaction at a time each: counts and times are of half messages.
+    Tx,
 }
 
 impl Mode {
@@ -146,6 +152,7 @@ impl Mode {
             Self::Async => "async",
             Self::Oneway => "oneway",
             Self::Batch => "batch",
+            Self::Tx => "tx",
         }
     }
 }

@@ -186,6 +186,7 @@ fn facts(mode: Mode, load_model: LoadModel, kind: TargetKind) -> RunFacts {
         group: "rmq_bench_producer".to_owned(),
     };
     RunFacts {
+        transactions: None,
         tool: Tool::current(Some("0123abc")),
         run,
         config: [("rate".to_owned(), json!("10k"))].into_iter().collect(),

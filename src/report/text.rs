@@ -17,6 +17,7 @@ use super::figures::{Avoidance, AvoidanceCause, ReceiveTimes};
 use super::result::{LoadModel, Mode, Run, RunResult, TargetKind};
 use super::style::Style;
 use super::table::Figures;
+use super::transactions;
 
 /// Avoidance events shown; the JSON result has them all.
 const EVENTS_SHOWN: usize = 5;
@@ -99,6 +100,9 @@ fn lines(
     }
     writeln!(out)?;
     retries(out, result, style)?;
+    if let Some(figures) = &result.transactions {
+        transactions::write(out, figures, style)?;
+    }
     avoidance(out, result.avoidance.as_ref(), style)?;
     generator(out, result, style)
 }
@@ -425,7 +429,7 @@ fn generator(out: &mut (impl Write + ?Sized), result: &RunResult, style: Style) 
     writeln!(out, "{} {}", style.heading("Generator:"), parts.join(", "))
 }
 
-fn time(ns: Option<u64>) -> String {
+pub(super) fn time(ns: Option<u64>) -> String {
     ns.map_or_else(|| "n/a".to_owned(), duration)
 }
 

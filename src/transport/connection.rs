@@ -10,6 +10,9 @@ use crate::transport::clock::Nanos;
 use crate::transport::in_flight::{Entry, InFlight, MOST_OUT_BYTES};
 use crate::transport::out_buffer::OutBuffer;
 
+/// The opaque of requests that nobody waits for; those in flight have others.
+const UNANSWERED: i32 = -1;
+
 /// Limits of one connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConnectionLimits {
@@ -188,6 +191,25 @@ impl<T> Batch<'_, T> {
             wire_bytes,
             request.oneway,
         );
+        Ok(())
+    }
+
+    /// Submits a oneway request that nobody waits for: if the connection breaks before it has left, nobody
+    /// is told. `encode` appends its frame under the opaque it is given.
+    ///
+    /// # Errors
+    /// Why it was refused.
+    pub fn tell(&mut self, encode: impl FnOnce(i32, &mut OutBuffer)) -> Result<(), Refusal> {
+        let Some(state) = self.state.as_deref_mut().filter(|state| !state.closed) else {
+            return Err(Refusal::Closed);
+        };
+        let before = state.out.len();
+        if before >= self.limits.out_bytes {
+            return Err(Refusal::OutBufferFull);
+        }
+        // No answer is looked for under it.
+        encode(UNANSWERED, &mut state.out);
+        state.enqueued += (state.out.len() - before) as u64;
         Ok(())
     }
 }

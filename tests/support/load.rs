@@ -42,6 +42,7 @@ pub(crate) fn plan(mode: SendMode, per_second: u64, bound: Bound) -> LoadPlan {
         shards: Some(1),
         tick: None,
         realtime: false,
+        transactions: None,
     }
 }
 
