@@ -134,7 +134,7 @@ fn a_percentile_of_too_few_sends_says_how_many_it_needs() {
         .stderr(
             contains("p99>1h could not be judged")
                 .and(contains(
-                    "needs 1,000 sends with such a time, this run has 20",
+                    "needs 1,000 messages with such a time, this run has 20",
                 ))
                 .and(contains("raise --duration or --rate")),
         );

@@ -196,7 +196,7 @@ fn a_batch_may_be_given_in_bytes() {
 }
 
 #[test]
-fn labels_and_compression_reach_the_broker() {
+fn compressed_bodies_reach_the_broker_smaller() {
     let cluster = cluster(ClusterSpec::default());
     let arguments = [
         "--count",

@@ -23,6 +23,7 @@ use rmq_bench::client::Resolution;
 use rmq_bench::load::bodies::Bodies;
 use rmq_bench::load::{MessageShape, TransactionShape};
 use rmq_bench::protocol::UniqueId;
+use rmq_bench::report::transactions::CheckFigures;
 use rmq_bench::report::{RunResult, json};
 use serde_json::Value;
 
@@ -490,13 +491,17 @@ fn is_delivered(shape: &TransactionShape, id: &str) -> bool {
     ends.next() == Some(Resolution::Commit)
 }
 
-/// What the consumer gets is what was told and answered, message by message, none of it twice.
-fn assert_transactions_end_as_told(messages: &[Value], folder: &Path, left_over: u64) {
+/// What the consumer gets is what was told and answered, message by message. None of it twice, but
+/// where a broker asked about a transaction that had ended: one of 5.x that is killed forgets the ends
+/// of its last seconds, which it keeps in memory, and delivers again what it is told again to commit.
+fn assert_transactions_end_as_told(messages: &[Value], folder: &Path, checks: &CheckFigures) {
+    let left_over = checks.left_over;
     let ids = messages
         .iter()
         .map(|message| message["msgId"].as_str().unwrap());
     let read: HashSet<String> = ids.map(str::to_owned).collect();
-    assert_eq!(read.len(), messages.len(), "nothing is delivered twice");
+    let twice = (messages.len() - read.len()) as u64;
+    assert!(twice <= checks.of_ended, "{twice} come twice: {checks:?}");
     let shape = tx_shape();
     let ended = audit(folder);
     let wanted: HashSet<String> = ended["acked"]
@@ -554,7 +559,8 @@ fn transactions_end_as_they_are_told_and_as_checks_are_answered() {
     let messages = cluster.read_back(&topic, folder.path());
     assert_eq!(messages.len() as u64, delivered);
     assert_whole(&messages, 1024);
-    assert_transactions_end_as_told(&messages, folder.path(), 0);
+    assert_eq!(checks.of_ended, 0, "{tx:?}");
+    assert_transactions_end_as_told(&messages, folder.path(), &checks);
 }
 
 /// The load under which a broker is stopped or killed.
@@ -716,7 +722,7 @@ fn a_killed_broker_leaves_no_transaction_to_doubt() {
     let tx = result.transactions.unwrap();
     assert_eq!(tx.committed + tx.rolled_back + tx.unknown, accounts.acked);
     let messages = cluster.read_back(&topic, folder.path());
-    assert_transactions_end_as_told(&messages, folder.path(), tx.checks.left_over);
+    assert_transactions_end_as_told(&messages, folder.path(), &tx.checks);
 }
 
 #[test]

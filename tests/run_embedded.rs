@@ -187,7 +187,11 @@ fn every_output_format_has_the_figures_of_the_same_run() {
 
 #[test]
 fn text_csv_and_markdown_go_to_stdout() {
-    for (format, beginning) in [("text", "Target: EMBEDDED"), ("csv", ""), ("md", "")] {
+    for (format, beginning) in [
+        ("text", "Target: EMBEDDED"),
+        ("csv", "run_id,started_at,"),
+        ("md", "**Target:** EMBEDDED"),
+    ] {
         rmq_bench()
             .args(["--format", format, "-q", "-r", "2000", "--count", "500"])
             .assert()

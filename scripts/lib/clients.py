@@ -169,6 +169,8 @@ def of_rmq_bench(told, seconds):
         "acked": accounts["acked"], "failed": accounts["failed"] + accounts["unknown"],
         "verdict": told["verdict"]["status"], "reasons": [reason["code"] for reason in told["verdict"]["reasons"]],
         "own_cpu_us": told["generator"]["cpu_us_per_message"],
+        "writes_per_message": told["generator"].get("writes_per_message"),
+        "reads_per_message": told["generator"].get("reads_per_message"),
     }
     for name in TIMES:
         what, p, _ = name.split("_")

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import random
 import subprocess
 import sys
 import time
@@ -24,6 +25,20 @@ def probe(seconds=1.0):
         longest = max(longest, gap)
         last = now
     return {"longest_gap_us": longest // 1000, "stolen": stolen / (seconds * 1e9)}
+
+
+def commit():
+    """What is measured; results just written make no difference. To be asked before anything is built."""
+    changed = subprocess.run(["git", "status", "--porcelain", "--", ".", ":!results"], cwd=ROOT, stdout=subprocess.PIPE, text=True).stdout
+    named = subprocess.run(["git", "describe", "--always"], cwd=ROOT, stdout=subprocess.PIPE, text=True).stdout.strip()
+    return (named or "an unknown commit") + ("-dirty" if changed else "")
+
+
+def shuffled(clients, number):
+    """The order of a round: another one in each, the same in every run, so that nobody always follows the same client."""
+    names = list(clients)
+    random.Random(number).shuffle(names)
+    return names
 
 
 def run(command, cpu=None):

@@ -78,19 +78,24 @@ def ms(slices, *figures):
 
 def closed_table(rounds, clients):
     lines = ["| client | n | messages/s counted (quartiles) | own count/s | stored − own, per slice | CPU µs/msg (quartiles) | of a core "
-             "| response p50, p99 ms | service p50, p99 ms | peak MiB | sink's CPU | failed |", "|---" * 12 + "|"]
+             "| response p50, p99 ms | service p50, p99 ms | peak MiB | sink's CPU | failed | verdicts |", "|---" * 13 + "|"]
     for client in clients:
         slices = good(rounds, client)
         if not slices:
-            lines.append(missing_row(client, why(rounds, client), 12))
+            lines.append(missing_row(client, why(rounds, client), 13))
             continue
         lines.append(
             f"| {client} | {len(slices)} | {spread(slices, 'per_s', '{:,.0f}')} | {middle(slices, 'own_per_s')} | {honest(slices)} "
             f"| {spread(slices, 'cpu_us', '{:.2f}')} | {middle(slices, 'core_share', '{:.0%}')} "
             f"| {ms(slices, 'response_p50_us', 'response_p99_us')} | {ms(slices, 'service_p50_us', 'service_p99_us')} "
             f"| {middle(slices, 'peak_rss_bytes', '{:,.0f}', 2**-20)} | {middle(slices, 'sink_share', '{:.0%}')} "
-            f"| {sum(figures['failed'] for figures in slices):,} |")
+            f"| {sum(figures['failed'] for figures in slices):,} | {verdicts_of(slices)} |")
     return lines + [""]
+
+
+def verdicts_of(slices):
+    """What rmq-bench said of each slice; the peers do not judge themselves."""
+    return ", ".join(" ".join([figures["verdict"], *figures["reasons"]]) for figures in slices if "verdict" in figures) or "–"
 
 
 def paced_table(rounds, clients):
@@ -102,12 +107,11 @@ def paced_table(rounds, clients):
             lines.append(missing_row(client, why(rounds, client), 12))
             continue
         accounts = ", ".join(f"{sum(figures[key] for figures in slices):,}" for key in ("planned", "sent", "acked"))
-        verdicts = ", ".join(" ".join([figures["verdict"], *figures["reasons"]]) for figures in slices if "verdict" in figures)
         lines.append(
             f"| {client} | {len(slices)} | {middle(slices, 'per_s')} | {accounts} | {honest(slices)} "
             f"| {spread(slices, 'cpu_us', '{:.2f}')} | {middle(slices, 'core_share', '{:.1%}')} "
             f"| {ms(slices, 'response_p50_us', 'response_p99_us')} | {ms(slices, 'service_p50_us', 'service_p99_us')} "
-            f"| {middle(slices, 'peak_rss_bytes', '{:,.0f}', 2**-20)} | {sum(figures['failed'] for figures in slices):,} | {verdicts or '–'} |")
+            f"| {middle(slices, 'peak_rss_bytes', '{:,.0f}', 2**-20)} | {sum(figures['failed'] for figures in slices):,} | {verdicts_of(slices)} |")
     return lines + [""]
 
 
@@ -150,12 +154,6 @@ def sink_is_not_the_limit(rounds, clients):
             "set the rate; CPU per message, which the goals compare, is the client's own.", ""]
 
 
-def commit():
-    """What was measured; the results just written make no difference."""
-    changed = subprocess.run(["git", "status", "--porcelain", "--", ".", ":!results"], cwd=ROOT, stdout=subprocess.PIPE, text=True).stdout
-    return first_line("git", "describe", "--always") + ("-dirty" if changed else "")
-
-
 def first_line(*command):
     try:
         done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -169,11 +167,11 @@ def report(options, tables, missing, windows):
     lines = [
         "# rmq-bench beside the other clients", "",
         f"Made by `scripts/peers --rounds {options.rounds} --seconds {options.seconds} --version {options.version}{only}` at "
-        f"{commit()} on {os.cpu_count()} CPUs, Linux {os.uname().release}. "
+        f"{options.commit} on {os.cpu_count()} CPUs, Linux {os.uname().release}. "
         f"Bodies of {SIZE:,} B, topic BenchmarkTest, compression and trace off, binary headers (the Go client can only write JSON "
         f"ones); sync is {CALLERS} callers. Each slice is a fresh process: a warm-up ("
         + ", ".join(f"{name} {seconds} s" for name, seconds in WARMUP_S.items())
-        + f"), then a window of {options.seconds} s. The order of the clients moves on from round to round, ratios are taken within a round.", "",
+        + f"), then a window of {options.seconds} s. The clients take their turns in another order each round, ratios are taken within a round.", "",
         "Messages/s is the client's own rate in the window times what the cluster stored over what the client says was acknowledged, both "
         "over the whole slice; *stored − own* is that difference, in messages. CPU is user and system time of the client's whole "
         "process in the window, read from outside by its process clock. Times of a closed loop count from the call; at a rate, response "
@@ -183,7 +181,9 @@ def report(options, tables, missing, windows):
         "window was begun in it. Service: rmq-bench counts from the first byte in the "
         "socket, the peers from the call. The raw writer stands in `benches/limits/all_brokers.rs`: prepared frames, a thread per broker.", "",
         "Differences left: unique ids, properties and optional header fields differ by a few bytes; the JVM chooses its collector by the "
-        "CPUs it may use; rmq-bench avoids faulty brokers, which the others do by default not.", "",
+        "CPUs it may use; rmq-bench avoids faulty brokers, which the others do by default not. The asynchronous sends of the peers, and "
+        "their oneway ones, are made by one thread or task of the driver (`--threads` is that of sync): rocketmq-rust's oneway, awaited one "
+        "by one, cannot put several in one write.", "",
         f"- {first_line('java', '-version')}, `-Xmx1g`", f"- {first_line('go', 'version')}, default flags",
         f"- {first_line('rustc', '--version')}, release with fat LTO and one codegen unit, for rocketmq-rust as for rmq-bench", ""]
     seen = {}

@@ -102,7 +102,7 @@ fn messages(plan: &RunPlan) -> String {
 
 /// A threshold, and whether the planned messages are enough to judge it.
 fn judged(plan: &RunPlan, threshold: &Threshold) -> String {
-    let needed = samples::needed(threshold);
+    let needed = samples::needed(threshold, plan.load.message.batch);
     match (needed, plan.planned_messages()) {
         (Some(needed), Some(planned)) if planned < needed => format!(
             "{threshold}: cannot be judged, it needs {} sends and {} are planned; {}",

@@ -98,6 +98,7 @@ impl Finished<'_> {
             code: None,
         };
         evidence.drain_unanswered = summary.counters().errors.get(unanswered);
+        evidence.messages_per_send = self.plan.load.message.batch.into();
         evidence.in_flight_growth = self.in_flight_growth.filter(|_| open);
         evidence.warmup_ns = Some(nanos(outcome.warmup_time));
         evidence.measured_ns = Some(nanos(outcome.measured_time));

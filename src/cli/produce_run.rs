@@ -192,6 +192,11 @@ pub(super) fn measure(plan: &RunPlan, stop: Arc<StopSignal>) -> Result<Measured,
             plan.load.topic, plan.send.create_topic_key
         ));
     }
+    if plan.load.message.compression.is_some() && outcome.compressed == 0 {
+        message::note(
+            &"no body got smaller, so none is compressed: give --random-bytes, as in --random-bytes 25%",
+        );
+    }
     if let Some(why) = realtime_refused(&outcome) {
         message::note(&format_args!(
             "--rt: no real-time scheduling ({why}), so the sending threads ran as ordinary ones: give \
@@ -313,11 +318,11 @@ fn exit_code(plan: &RunPlan, result: &RunResult, summary: &Summary, written: Exi
 
 /// Why a percentile could not be judged, and what to do.
 fn too_few(plan: &RunPlan, result: &RunResult, threshold: &Threshold) -> Option<String> {
-    let needed = samples::needed(threshold)?;
+    let needed = samples::needed(threshold, plan.load.message.batch)?;
     let counted = series(result, threshold.series()?)?.count;
     (counted < needed).then(|| {
         format!(
-            "{} needs {} sends with such a time, this run has {}: {}",
+            "{} needs {} messages with such a time, this run has {}: {}",
             threshold.figure(),
             units::count(needed),
             units::count(counted),

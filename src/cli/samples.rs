@@ -5,8 +5,9 @@ use crate::config::threshold::Threshold;
 use crate::load::LoadModel;
 use crate::metrics::histogram::{P90, P95, P99, P999, P9999, samples_needed};
 
-/// Sends with such a time that its figure needs; `None` for what is not a percentile of times.
-pub(crate) fn needed(threshold: &Threshold) -> Option<u64> {
+/// Messages with such a time that its figure needs, where each send has so many; `None` for what is not a
+/// percentile of times.
+pub(crate) fn needed(threshold: &Threshold, messages_per_send: u32) -> Option<u64> {
     let part = match threshold.statistic()? {
         "p90" => P90,
         "p95" => P95,
@@ -15,7 +16,7 @@ pub(crate) fn needed(threshold: &Threshold) -> Option<u64> {
         "p9999" => P9999,
         _ => return None,
     };
-    Some(samples_needed(part))
+    Some(samples_needed(part).saturating_mul(messages_per_send.into()))
 }
 
 /// Which options give a run more sends.

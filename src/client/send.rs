@@ -491,13 +491,14 @@ impl<C: Carrier> SendCore<C> {
     }
 }
 
-/// The queue of a send that may go to no other: that of its key, else the one it was bound to.
+/// The queue of a send that may go to no other: the one it was bound to, else that of its key.
 #[inline(never)]
 fn pinned<C: Carrier>(route: &PublishRoute, send: &Outgoing<C>) -> Option<QueueRef> {
-    if let Some(hash) = send.carrier.message().sharding_hash() {
-        return route.by_hash(hash);
-    }
-    let queue = send.track.queue?;
+    let hash = send.carrier.message().sharding_hash();
+    let queue = match (send.track.queue, hash) {
+        (Some(queue), _) => queue,
+        (None, hash) => return route.by_hash(hash?),
+    };
     // The route may have changed since.
     let slot = route
         .brokers

@@ -29,6 +29,7 @@ pub(crate) fn check(settings: &Settings) -> Result<(), ConfigError> {
     one_delivery(settings)?;
     batches(settings)?;
     transactions(settings)?;
+    keys_are_answered(settings)?;
     shares_of_shards(settings)?;
     something_is_sent(settings)?;
     thresholds(settings)?;
@@ -109,6 +110,8 @@ fn durations(settings: &Settings) -> Result<(), ConfigError> {
     let attempt = settings.attempt_timeout.as_ref();
     duration("attempt-timeout", attempt, (MILLISECOND, timeout))?;
     duration("deadline", settings.deadline.as_ref(), (MILLISECOND, HOUR))?;
+    let timer = settings.timer_delay.as_ref();
+    duration("timer-delay", timer, (MILLISECOND, 400 * 24 * HOUR))?;
     let tick = (50 * MICROSECOND, 100 * MILLISECOND);
     duration("tick", settings.tick.as_ref(), tick)?;
     let delay = Some(&settings.broker_delay);
@@ -213,6 +216,23 @@ fn transactions(settings: &Settings) -> Result<(), ConfigError> {
         return Err(refuse("tx-check-unknown", &at_check.source, reason, hint));
     }
     Ok(())
+}
+
+/// The order of a key is kept by sending the next message when the last is answered.
+fn keys_are_answered(settings: &Settings) -> Result<(), ConfigError> {
+    match &settings.sharding_keys {
+        Some(keys) if settings.mode.value.0 == SendMode::Oneway => {
+            Err(ConfigError::Contradiction {
+                key: "sharding-keys",
+                source_of_value: keys.source.clone(),
+                other: "mode",
+                reason: "oneway asks for no answer, without which the order of a key is not kept"
+                    .to_owned(),
+                hint: "drop --sharding-keys, or use another mode than oneway".to_owned(),
+            })
+        }
+        _ => Ok(()),
+    }
 }
 
 fn delayed_half(key: &'static str, source: &Source) -> ConfigError {

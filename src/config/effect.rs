@@ -4,6 +4,7 @@
 use super::plan::LeftOut;
 use super::settings::Settings;
 use super::value::RateSetting;
+use crate::client::CompressionKind;
 use crate::load::SendMode;
 
 /// What a mode makes nothing of, and why.
@@ -14,11 +15,7 @@ const BY_MODE: &[(SendMode, &str, &[&str])] = &[
         "batch is limited by callers",
         &["in-flight"],
     ),
-    (
-        SendMode::Batch,
-        "batches are never compressed",
-        &["compress", "compress-level", "compress-over"],
-    ),
+    (SendMode::Batch, "batches are never compressed", COMPRESSION),
     (SendMode::Tx, "tx is limited by callers", &["in-flight"]),
     (
         SendMode::Async,
@@ -37,6 +34,7 @@ const BY_MODE: &[(SendMode, &str, &[&str])] = &[
         ],
     ),
 ];
+const COMPRESSION: &[&str] = &["compress", "compress-level", "compress-over"];
 const OF_TRANSACTIONS: &[&str] = &[
     "tx-commit",
     "tx-rollback",
@@ -92,6 +90,25 @@ pub(crate) fn left_out(settings: &Settings) -> Vec<LeftOut> {
             "nothing is compressed",
             &["compress-level", "compress-over"],
         );
+    }
+    if settings.sharding_keys.is_some() {
+        leave_out(
+            "with sharding-keys the key chooses the queue",
+            &["fault-avoidance", "fault-table", "queue-order"],
+        );
+        if mode != SendMode::Async {
+            leave_out(
+                "RocketMQ tries such a send once, as its queue is fixed",
+                &["retries"],
+            );
+        }
+    }
+    let is_compressed = settings.compress.value.0.is_some();
+    if is_compressed && settings.size.value.0 < settings.compress_over.value.0 {
+        leave_out("bodies are smaller than compress-over", COMPRESSION);
+    }
+    if settings.compress.value.0 == Some(CompressionKind::Lz4) {
+        leave_out("lz4 has no levels", &["compress-level"]);
     }
     if !settings.fault_avoidance.value.0 {
         leave_out("fault-avoidance is off", &["fault-table"]);

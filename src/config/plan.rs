@@ -132,10 +132,13 @@ impl RunPlan {
     pub fn planned_messages(&self) -> Option<u64> {
         let by_time = match (self.load.model, self.load.bound.duration) {
             (LoadModel::Open(rate), Some(duration)) => {
+                let batch = self.load.message.batch;
+                let rate = rate.of_sends(batch);
                 // The first one is due at once, so a started interval counts.
                 let due = (duration.as_nanos() * u128::from(rate.messages.get()))
                     .div_ceil(u128::from(rate.period_ns.get()));
-                Some(u64::try_from(due).unwrap_or(u64::MAX))
+                let messages = due.saturating_mul(u128::from(batch));
+                Some(u64::try_from(messages).unwrap_or(u64::MAX))
             }
             _ => None,
         };

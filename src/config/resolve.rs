@@ -135,7 +135,8 @@ fn client(settings: &Settings) -> ClientConfig {
             ..TransportConfig::default()
         },
         fault: FaultConfig {
-            enabled: settings.fault_avoidance.value.0,
+            // A key has one queue.
+            enabled: settings.fault_avoidance.value.0 && settings.sharding_keys.is_none(),
             generation: table.generation(),
             table: table.classes(),
         },
@@ -148,7 +149,11 @@ fn send(settings: &Settings) -> SendConfig {
         group: settings.group.value.0.clone(),
         timeout: settings.timeout.value.0,
         attempt_timeout: settings.attempt_timeout.as_ref().map(|given| given.value.0),
-        retries: whole_u32(settings.retries.value),
+        retries: match settings.sharding_keys {
+            // Sync sends to a queue that is fixed are one attempt (R46).
+            Some(_) if settings.mode.value.0 != SendMode::Async => 0,
+            _ => whole_u32(settings.retries.value),
+        },
         queue_order: settings.queue_order.value.0,
         // The load's bodies are compressed once, not per send.
         compression: None,

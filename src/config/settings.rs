@@ -136,7 +136,8 @@ settings! {
     /// Keys that messages take in turn: all of a key go to its queue, one after the other
     ///
     /// The queue is the one Java's clients select for the key by its hash. Of each key one message is in
-    /// flight at most, so that its messages are stored in the order they were sent.
+    /// flight at most, so that its messages are stored in the order they were sent, as long as each send
+    /// is answered.
     Message "sharding-keys" "N" sharding_keys: Option<Given<CountSetting>>;
     /// Delivered later, by a delay level of the broker: 1 to 18 are 1s 5s 10s 30s 1m 2m … 2h
     Message "delay-level" "N" delay_level: Option<Given<CountSetting>>;
@@ -223,7 +224,7 @@ settings! {
     Embedded "broker-delay" "TIME" broker_delay: Given<DurationSetting> = "0s";
     /// Regular stalls, length/period: 200ms/2s is 200 ms of silence every 2 s
     Embedded "broker-stall" "TIME/TIME" broker_stall: Option<Given<StallSetting>>;
-    /// Most messages per second one embedded broker accepts
+    /// Most sends per second one embedded broker accepts; a batch is one
     Embedded "broker-capacity" "N" broker_capacity: Option<Given<CountSetting>>;
     /// Time after which an embedded broker asks about a transaction (6s, as RocketMQ does)
     Embedded "broker-check-after" "TIME" broker_check_after: Option<Given<DurationSetting>>;

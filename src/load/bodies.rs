@@ -10,6 +10,7 @@ use rand::{Rng, SeedableRng};
 use crate::client::{ClientError, Message};
 use crate::load::plan::MessageShape;
 use crate::load::schedule::ShardOf;
+use crate::protocol::sys_flag;
 
 /// Different bodies in a pool: enough that no two neighbours are alike.
 const BODIES: usize = 16;
@@ -43,10 +44,19 @@ impl Bodies {
         } else {
             BODIES
         };
-        let numbered = bodies.iter().cycle().take(count).enumerate();
-        let messages: Result<Vec<_>, _> = numbered
-            .map(|(number, body)| message(shape, number, body.clone()).map(Arc::new))
-            .collect();
+        let batch = shape.batch.max(1) as usize;
+        let message_of = |number: usize| {
+            // The bodies of a batch are those that follow one another in the pool.
+            let follows = bodies.iter().cycle().skip(number % BODIES).take(batch);
+            let messages: Result<Vec<_>, _> = follows
+                .map(|body| message(shape, number, body.clone()))
+                .collect();
+            match messages?.as_slice() {
+                [single] if batch == 1 => Ok(Arc::new(single.clone())),
+                messages => Message::batch(messages).map(Arc::new),
+            }
+        };
+        let messages: Result<Vec<_>, _> = (0..count).map(message_of).collect();
         let messages: Arc<[_]> = messages?.into();
         let keyed = (shape.sharding_keys > 0).then(|| messages.iter().cloned().collect());
         Ok(Self {
@@ -90,6 +100,15 @@ impl Bodies {
         }
     }
 
+    /// How many messages of the pool are compressed.
+    #[must_use]
+    pub fn compressed(&self) -> usize {
+        let flags = self.messages.iter().map(|message| message.kind().sys_flag);
+        flags
+            .filter(|flag| flag & sys_flag::COMPRESSED != 0)
+            .count()
+    }
+
     /// All messages of the pool, for verification.
     #[must_use]
     pub fn all(&self) -> &[Arc<Message>] {
@@ -123,10 +142,7 @@ fn message(shape: &MessageShape, number: usize, body: Bytes) -> Result<Message, 
     if let Some(settings) = &shape.compression {
         message = message.compressed(settings);
     }
-    match shape.batch {
-        ..=1 => Ok(message),
-        count => Message::batch(&vec![message; count as usize]),
-    }
+    Ok(message)
 }
 
 #[cfg(test)]

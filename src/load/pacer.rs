@@ -72,6 +72,7 @@ pub(super) struct ShardInterval {
     /// Its last moment.
     pub(super) end: Nanos,
     pub(super) recorders: Recorders,
+    /// Messages.
     pub(super) in_flight: usize,
     pub(super) audit: Vec<AuditRecord>,
 }
@@ -414,7 +415,7 @@ impl Pacer {
             end,
             recorders: shard
                 .swap_recorders(fresh(&self.job.recycled, self.job.limits.messages_per_send)),
-            in_flight: shard.in_flight(),
+            in_flight: shard.in_flight() * self.job.limits.messages_per_send as usize,
             audit: shard.take_audit(),
         };
         self.second += 1;

@@ -150,6 +150,8 @@ pub struct LoadOutcome {
     pub window_from: Nanos,
     /// Of a load of transactions.
     pub transactions: Option<TransactionOutcome>,
+    /// Messages of the pool that compression has made smaller.
+    pub compressed: usize,
 }
 
 /// What the client had used and done at one edge of the window; taken by the thread that collects, so
@@ -217,9 +219,11 @@ impl LoadRun {
         let (intervals, incoming) = unbounded();
         let (recycle, recycled) = unbounded();
         let transactions = self.transactions()?;
+        let bodies = Bodies::new(&self.plan.message, self.plan.seed)?;
+        let compressed = bodies.compressed();
         let parts = JobParts {
             topic,
-            bodies: Bodies::new(&self.plan.message, self.plan.seed)?,
+            bodies,
             transactions: transactions.clone(),
             intervals,
             recycled,
@@ -270,6 +274,7 @@ impl LoadRun {
             started,
             window_from: window.from,
             transactions,
+            compressed,
         })
     }
 

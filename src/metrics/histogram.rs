@@ -63,6 +63,8 @@ pub struct LatencyHistogram<C: Counter = u32> {
     /// The value recorded last, and how often it has come again; its cell lacks these.
     last_ns: Option<u64>,
     repeats: C,
+    /// Most values counted at once: those of one batch, which are one observation.
+    at_once: u64,
 }
 
 impl<C: Counter> LatencyHistogram<C> {
@@ -85,6 +87,7 @@ impl<C: Counter> LatencyHistogram<C> {
             clamped: 0,
             last_ns: None,
             repeats: C::zero(),
+            at_once: 1,
         }
     }
 
@@ -111,6 +114,7 @@ impl<C: Counter> LatencyHistogram<C> {
         }
         self.end_run();
         self.last_ns = Some(ns);
+        self.at_once = self.at_once.max(n.as_u64());
         self.count_n(ns, n);
         self.min_ns = self.min_ns.min(ns);
         self.max_ns = self.max_ns.max(ns);
@@ -153,6 +157,7 @@ impl<C: Counter> LatencyHistogram<C> {
         self.min_ns = self.min_ns.min(other.min_ns);
         self.max_ns = self.max_ns.max(other.max_ns);
         self.clamped += other.clamped;
+        self.at_once = self.at_once.max(other.at_once);
     }
 
     /// Forgets all values and keeps the memory.
@@ -164,6 +169,7 @@ impl<C: Counter> LatencyHistogram<C> {
         self.set_exact(0, u64::MAX, 0, 0);
         self.last_ns = None;
         self.repeats = C::zero();
+        self.at_once = 1;
     }
 
     /// Values counted.
@@ -221,7 +227,8 @@ impl<C: Counter> LatencyHistogram<C> {
     ///
     /// The value at a part `p` is the one of rank `ceil(count × p / 10000)`, to within its cell and
     /// never above the maximum. With fewer than [`SAMPLES_BEYOND`] values above that rank it would
-    /// describe single events and is `None`; the median is stated from the first value on.
+    /// describe single events and is `None`; the median is stated from the first value on. Values that
+    /// were counted at once are one in this.
     #[must_use]
     pub fn percentiles<const N: usize>(&self, parts: [PartsOfTenThousand; N]) -> [Option<u64>; N] {
         let ranks = parts.map(|part| self.stated_rank(part));
@@ -255,7 +262,7 @@ impl<C: Counter> LatencyHistogram<C> {
             .max(1);
         let rank = u64::try_from(rank).ok()?;
         let needed = if part == P50 { 0 } else { SAMPLES_BEYOND };
-        (count >= rank && count - rank >= needed).then_some(rank)
+        (count >= rank && (count - rank) / self.at_once >= needed).then_some(rank)
     }
 
     /// The same with no run open; a copy only where one is, so never of totals.

@@ -100,6 +100,8 @@ pub struct Evidence {
     pub sent: u64,
     /// Sends acknowledged.
     pub acked: u64,
+    /// Messages of each, which have one time.
+    pub messages_per_send: u64,
     /// Sends that were due and never begun.
     pub unsent: u64,
     /// Sends that ended unanswered and may be stored, those of `drain_unanswered` included.
@@ -141,6 +143,7 @@ impl Evidence {
             acked_per_s: summary.acked_per_s(),
             sent: counters.sent,
             acked: counters.acked,
+            messages_per_send: 1,
             unsent: counters.unsent,
             unknown: counters.unknown,
             drain_unanswered: 0,

@@ -101,8 +101,9 @@ fn too_few_samples(evidence: &Evidence) -> Option<Reason> {
             Status::Invalid,
             "no send was acknowledged: there is nothing to measure. See the errors".to_owned(),
         ),
-        acked if acked < SAMPLES_FOR_P99 => {
-            let (have, need) = (counted(acked, "send"), count(SAMPLES_FOR_P99));
+        acked if acked / evidence.messages_per_send < SAMPLES_FOR_P99 => {
+            let sends = acked / evidence.messages_per_send;
+            let (have, need) = (counted(sends, "send"), count(SAMPLES_FOR_P99));
             let detail = format!(
                 "only {have} acknowledged; a 99th percentile needs {need}. Raise --duration or --count"
             );

@@ -169,6 +169,13 @@ fn precedence_is_command_line_environment_profile_default() {
 
 /// What is refused: setting at fault, reason and way out.
 const REFUSALS: &[(&str, &str, &str, &str)] = &[
+    (
+        "mode=oneway sharding-keys=5",
+        "sharding-keys",
+        "no answer",
+        "another mode",
+    ),
+    ("timer-delay=500us", "timer-delay", "out of range", "1ms to"),
     ("rate=0", "rate", "sends nothing", "50k"),
     ("rate=NaN", "rate", "not a number", "max"),
     (

@@ -24,6 +24,7 @@ fn fine() -> Evidence {
         acked_per_s: Some(10_000.0),
         sent: 100_000,
         acked: 100_000,
+        messages_per_send: 1,
         unsent: 0,
         unknown: 0,
         drain_unanswered: 0,
