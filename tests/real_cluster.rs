@@ -225,6 +225,12 @@ fn mode_is_stored_whole(mode: &str, arguments: &[&str], size: usize) {
     let folder = tempfile::tempdir().unwrap();
     let topic = cluster.new_topic(&format!("whole-{mode}"));
     let size_text = size.to_string();
+    // For the name of a file.
+    let options: String = arguments
+        .iter()
+        .filter(|text| !text.contains('/'))
+        .copied()
+        .collect();
     let output = cluster
         .bench(
             &topic,
@@ -236,7 +242,7 @@ fn mode_is_stored_whole(mode: &str, arguments: &[&str], size: usize) {
         .output()
         .unwrap();
     keep(
-        &format!("{mode}{}-{size}", arguments.concat().replace("--", "-")),
+        &format!("{mode}{}-{size}", options.replace("--", "-")),
         &output.stdout,
     );
     let result = result(&output.stdout, mode == "oneway");
@@ -307,6 +313,43 @@ fn oneway_messages_are_counted_and_read_back() {
 fn batches_are_counted_and_read_back_message_by_message() {
     let arguments = ["--batch", "20", "--rate", "4k", "--duration", "5s"];
     mode_is_stored_whole("batch", &arguments, 256);
+}
+
+#[test]
+#[ignore = "needs a real cluster; scripts/test starts one"]
+fn encrypted_connections_carry_every_mode_and_strangers_are_not_trusted() {
+    let cluster = Cluster::running();
+    let authority = root().join(format!(
+        "target/rocketmq/{}-{}/tls/ca.pem",
+        cluster.version, cluster.base_port
+    ));
+    let authority = authority.to_str().unwrap();
+    for mode in ["sync", "async"] {
+        let arguments = format!("--tls on --tls-ca {authority} --rate 500 --duration 3s");
+        let arguments: Vec<&str> = arguments.split_whitespace().collect();
+        mode_is_stored_whole(mode, &arguments, 10_000);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let run = |arguments: &[&str]| {
+        let mut command = cluster.bench("BenchmarkTest", folder.path(), arguments);
+        command.args(["--count", "10", "--warmup", "0s"]);
+        command.stderr(Stdio::piped()).output().unwrap()
+    };
+    let stranger = run(&["--tls", "on"]);
+    let said = String::from_utf8_lossy(&stranger.stderr);
+    assert_eq!(stranger.status.code(), Some(3), "{said}");
+    assert!(said.contains("certificate"), "{said}");
+    let misnamed = run(&[
+        "--tls",
+        "on",
+        "--tls-ca",
+        authority,
+        "--tls-name",
+        "broker.example",
+    ]);
+    assert_eq!(misnamed.status.code(), Some(3));
+    let anybody = run(&["--tls", "on", "--tls-verify", "off"]);
+    assert!(anybody.status.success());
 }
 
 #[test]

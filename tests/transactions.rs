@@ -89,6 +89,7 @@ fn producer(
     producer
 }
 
+/// R67–R69, R71, R72.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_half_message_counts_when_it_is_committed() {
     let cluster = asking(Checks::default());
@@ -117,7 +118,7 @@ async fn a_half_message_counts_when_it_is_committed() {
     producer.shutdown().await;
 }
 
-/// R74, R76.
+/// R70, R73, R75, R76.
 #[tokio::test]
 async fn brokers_ask_until_they_know() {
     let cluster = asking(soon());
@@ -165,6 +166,7 @@ impl TransactionChecker for Panicking {
     }
 }
 
+/// R74.
 #[tokio::test]
 async fn a_checker_that_panics_is_asked_again() {
     let cluster = asking(soon());
@@ -192,6 +194,7 @@ impl TransactionChecker for Holding {
     }
 }
 
+/// R74, C1.29, C1.30.
 #[tokio::test]
 async fn checks_beyond_the_limit_are_dropped_and_come_again() {
     let cluster = asking(soon());
@@ -221,6 +224,7 @@ async fn checks_beyond_the_limit_are_dropped_and_come_again() {
     producer.shutdown().await;
 }
 
+/// R69.
 #[tokio::test]
 async fn a_half_message_that_is_refused_runs_no_local_transaction() {
     let cluster = cluster(ClusterSpec {

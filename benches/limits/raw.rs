@@ -43,6 +43,7 @@ pub(crate) fn frame_to(work: &Work, broker: &str, queue_id: u32) -> Vec<u8> {
         properties: b"WAIT\x01true\x02",
         born: &born_digits(1_700_000_000_000),
         body_bytes: work.body_bytes,
+        signature: None,
     };
     let mut out = Vec::new();
     template.encode(&mut out, &fields);

@@ -80,6 +80,7 @@ impl Encoder {
             properties: self.message.properties(),
             born: &self.born,
             body_bytes: self.message.body().len(),
+            signature: None,
         };
         self.template.encode(out, &fields);
     }

@@ -113,6 +113,7 @@ fn message(form: SerializeType, version: SendVersion) -> Vec<u8> {
         properties: &some_properties(),
         born: &born_digits(1_700_000_000_000),
         body_bytes: 4,
+        signature: None,
     };
     let mut bytes = Vec::new();
     SendTemplate::new(form, &header, SendKind::default()).encode(&mut bytes, &fields);

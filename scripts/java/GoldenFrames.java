@@ -11,8 +11,13 @@ import java.util.Map;
 import java.util.Set;
 
 import io.netty.buffer.Unpooled;
+import org.apache.rocketmq.acl.common.AclClientRPCHook;
+import org.apache.rocketmq.acl.common.SessionCredentials;
 import org.apache.rocketmq.common.MQVersion;
+import org.apache.rocketmq.common.UtilAll;
+import org.apache.rocketmq.common.message.MessageAccessor;
 import org.apache.rocketmq.common.message.MessageDecoder;
+import org.apache.rocketmq.common.message.MessageExt;
 import org.apache.rocketmq.remoting.CommandCustomHeader;
 import org.apache.rocketmq.remoting.protocol.RemotingCommand;
 import org.apache.rocketmq.remoting.protocol.RemotingSerializable;
@@ -76,6 +81,52 @@ public final class GoldenFrames {
         frames("heartbeat", () -> request(34, 80, null, ((RemotingSerializable) heartbeat).encode()));
         var leave = bean("UnregisterClientRequestHeader", Map.of("ClientID", "10.0.0.9@1234#5", "ProducerGroup", "group-ä"));
         frames("unregister", () -> request(35, 81, leave, null));
+
+        // As far as the version knows these fields.
+        var end = beanAsFar("EndTransactionRequestHeader", Map.of("Topic", "GoldenTopic", "ProducerGroup", "group-ä",
+                "TranStateTableOffset", 5_000_000_000L, "CommitLogOffset", 123_456_789_012L, "CommitOrRollback", 8,
+                "FromTransactionCheck", true, "MsgId", UNIQUE_ID, "TransactionId", UNIQUE_ID, "Bname", "broker-a"));
+        frames("end_transaction", () -> {
+            var command = request(37, 82, end, null);
+            command.markOnewayRPC();
+            return command;
+        });
+        var check = beanAsFar("CheckTransactionStateRequestHeader", Map.of("Topic", "GoldenTopic",
+                "TranStateTableOffset", 5_000_000_000L, "CommitLogOffset", 123_456_789_012L, "MsgId", UNIQUE_ID,
+                "TransactionId", UNIQUE_ID, "OffsetMsgId", OFFSET_ID, "Bname", "broker-a"));
+        var stored = MessageDecoder.encode(stored(), false);
+        frames("check_transaction", () -> {
+            var command = request(39, 83, check, stored);
+            command.markOnewayRPC();
+            return command;
+        });
+
+        var signing = new AclClientRPCHook(new SessionCredentials("rocketmq2", "12345678"));
+        frames("signed", () -> {
+            var command = request(35, 84, leave, body);
+            signing.doBeforeRequest("10.0.0.1:10911", command);
+            return command;
+        });
+    }
+
+    /** A message as a broker stores it. */
+    private static MessageExt stored() {
+        var message = new MessageExt();
+        message.setTopic("GoldenTopic");
+        message.setQueueId(3);
+        message.setFlag(9);
+        message.setQueueOffset(5_000_000_000L);
+        message.setCommitLogOffset(123_456_789_012L);
+        message.setBornTimestamp(1_700_000_000_123L);
+        message.setBornHost(new InetSocketAddress("10.0.0.9", 40000));
+        message.setStoreTimestamp(1_700_000_000_124L);
+        message.setStoreHost(new InetSocketAddress("10.0.0.1", 10911));
+        message.setReconsumeTimes(2);
+        message.setPreparedTransactionOffset(7);
+        message.setBody("hi".getBytes(StandardCharsets.UTF_8));
+        message.setBodyCRC(UtilAll.crc32(message.getBody()));
+        MessageAccessor.setProperties(message, properties());
+        return message;
     }
 
     private static Map<String, String> properties() {
@@ -190,6 +241,17 @@ public final class GoldenFrames {
     private static Object bean(String simpleName, Map<String, Object> values) throws Exception {
         var bean = type(simpleName).getConstructor().newInstance();
         set(bean, values);
+        return bean;
+    }
+
+    private static Object beanAsFar(String simpleName, Map<String, Object> values) throws Exception {
+        var bean = type(simpleName).getConstructor().newInstance();
+        var setters = Arrays.stream(bean.getClass().getMethods()).map(method -> method.getName()).toList();
+        for (var entry : values.entrySet()) {
+            if (setters.contains("set" + entry.getKey())) {
+                set(bean, Map.of(entry.getKey(), entry.getValue()));
+            }
+        }
         return bean;
     }
 

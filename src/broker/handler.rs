@@ -63,6 +63,17 @@ impl Handler {
             return Ok(Flow::Next);
         }
         self.state.shared.counters.requests.add(1);
+        if let Some(account) = &self.state.account
+            && !account.has_signed(&RemotingCommand::from_view(&header, frame.body)?)
+        {
+            let refusal = Refusal {
+                code: ResponseCode::NO_PERMISSION,
+                remark: "the request is not signed by an account of this broker".to_owned(),
+            };
+            self.refused(&header, frame, refusal, outbox);
+            outbox.commit(script.release_ns(now_ns));
+            return Ok(Flow::Next);
+        }
         match RequestCode(header.code) {
             RequestCode::SEND_MESSAGE
             | RequestCode::SEND_MESSAGE_V2

@@ -8,6 +8,7 @@ use thiserror::Error;
 use crate::broker::behaviour::Behaviour;
 use crate::protocol::SerializeType;
 use crate::protocol::route::MAX_QUEUES;
+use crate::protocol::signature::Credentials;
 
 /// How an embedded cluster is laid out; fixed once it runs, except for behaviour.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +36,8 @@ pub struct ClusterSpec {
     pub per_broker: Vec<(usize, Behaviour)>,
     /// Threads the brokers are spread over; never more than brokers.
     pub threads: usize,
+    /// The account whose signature every request to a broker must have.
+    pub account: Option<Credentials>,
 }
 
 impl Default for ClusterSpec {
@@ -53,6 +56,7 @@ impl Default for ClusterSpec {
             behaviour: Behaviour::default(),
             per_broker: Vec::new(),
             threads: 1,
+            account: None,
         }
     }
 }

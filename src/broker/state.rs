@@ -17,6 +17,7 @@ use crate::broker::topics::{BENCHMARK_TOPIC, DEFAULT_TOPIC, TopicTable};
 use crate::broker::transactions::Transactions;
 use crate::protocol::message_id::OffsetIdPrefix;
 use crate::protocol::route::permission;
+use crate::protocol::signature::Credentials;
 
 /// What the name server, the control handle and the broker's own thread share.
 #[derive(Debug)]
@@ -149,6 +150,7 @@ pub(super) struct BrokerState {
     pub(super) shared: Arc<SharedBroker>,
     pub(super) reply_form: ReplyForm,
     pub(super) max_message_bytes: usize,
+    pub(super) account: Option<Credentials>,
     pub(super) message_ids: OffsetIdPrefix,
     /// Start of the cluster; all times on this thread are nanoseconds since then.
     started: Instant,
@@ -178,6 +180,7 @@ impl BrokerState {
             shared,
             reply_form: spec.reply_form,
             max_message_bytes: spec.max_message_bytes,
+            account: spec.account.clone(),
             message_ids,
             started,
             script: RefCell::new(Script::new(behaviour.clone())),

@@ -1,10 +1,11 @@
 //! `--dry-run`: what would be sent, from the plan alone.
 
 use crate::cli::{figure, samples};
+use crate::client::Delivery;
 use crate::config::threshold::Threshold;
 use crate::config::value::DurationSetting;
 use crate::config::{RunPlan, Target};
-use crate::load::{Arrivals, LoadModel, WhenLate};
+use crate::load::{Arrivals, LoadModel, MessageShape, WhenLate};
 use crate::metrics::units::percent;
 
 /// What the plan sends where, how fast and for how long; one topic per line.
@@ -17,6 +18,7 @@ pub fn text(plan: &RunPlan) -> String {
             format!("{}, group {}", plan.load.topic, plan.send.group),
         ),
         ("sends", messages(plan)),
+        ("message", message(&plan.load.message)),
         ("until", bound(plan)),
         ("rate", rate(plan)),
         ("mode", mode(plan)),
@@ -24,7 +26,7 @@ pub fn text(plan: &RunPlan) -> String {
         ("avoidance", avoidance(plan)),
     ];
     if !plan.load.warmup.is_zero() {
-        lines.insert(3, ("warm-up", warmup(plan)));
+        lines.insert(4, ("warm-up", warmup(plan)));
     }
     let report = &plan.report;
     for output in &report.outputs {
@@ -78,6 +80,45 @@ fn target(plan: &RunPlan) -> String {
         text += &format!(", at most {}/s each", figure::whole(capacity));
     }
     text
+}
+
+/// What each message carries.
+fn message(shape: &MessageShape) -> String {
+    let mut parts = Vec::new();
+    if shape.random_bytes < shape.body_bytes {
+        let random = figure::bytes(shape.random_bytes as u64);
+        parts.push(format!("{random} of the body random, the rest zeros"));
+    }
+    if let Some(settings) = &shape.compression {
+        parts.push(format!("compressed by {}", settings.kind.name()));
+    }
+    for (what, text) in [("tags", &shape.tags), ("keys", &shape.keys)] {
+        if !text.is_empty() {
+            parts.push(format!("{what} {text}"));
+        }
+    }
+    let pairs = shape.properties.iter();
+    parts.extend(pairs.map(|(name, value)| format!("property {name}={value}")));
+    if shape.sharding_keys > 0 {
+        parts.push(format!("one of {} sharding keys", shape.sharding_keys));
+    }
+    parts.extend(shape.delivery.map(|delivery| match delivery {
+        Delivery::Level(level) => format!("delay level {level}"),
+        Delivery::AtMs(at) => format!("delivered at {at} ms since 1970"),
+        Delivery::AfterMs(after) => format!("delivered {after} ms later"),
+        Delivery::AfterSeconds(after) => format!("delivered {after} s later"),
+    }));
+    if !shape.wait {
+        parts.push("not waiting for flush and replication".to_owned());
+    }
+    if shape.half_of.is_some() {
+        parts.push("half message of a transaction".to_owned());
+    }
+    if parts.is_empty() {
+        "a random body and an id".to_owned()
+    } else {
+        parts.join(", ")
+    }
 }
 
 fn messages(plan: &RunPlan) -> String {

@@ -13,6 +13,7 @@
 
 pub mod broker;
 pub mod command;
+mod credentials;
 pub mod doctor;
 pub mod dry_run;
 pub mod exit;
@@ -31,6 +32,7 @@ pub mod schema;
 mod signals;
 pub mod stdout;
 mod target;
+mod tls;
 pub mod version;
 mod watch;
 

@@ -58,6 +58,12 @@ pub(crate) struct Finished<'a> {
     pub(crate) in_flight_growth: Option<u64>,
 }
 
+/// Given up when the drain ended.
+const UNANSWERED: Label = Label {
+    name: "unanswered",
+    code: None,
+};
+
 impl Finished<'_> {
     /// The measured window.
     pub(crate) fn summary(&self) -> Summary {
@@ -65,8 +71,10 @@ impl Finished<'_> {
         let until = outcome.window_from.plus(outcome.measured_time);
         let totals = outcome.measured.clone();
         let median = Quantiles::of(&totals.response()).map_or(0, |response| response.p50_ns);
+        let given_up = totals.counters().errors.get(UNANSWERED);
         // Only then the warm-up's last answers make up for those that come after the window.
         let steady = !outcome.warmup_time.is_zero()
+            && given_up == 0
             && Duration::from_nanos(median) <= outcome.warmup_time
             && outcome.stop_reason != StopReason::Count;
         let counts = outcome.shards.iter().map(|shard| shard.counts);
@@ -93,11 +101,7 @@ impl Finished<'_> {
             (true, tick) => Pacing::Open(Tick::Every(tick)),
         };
         let mut evidence = Evidence::of(summary, pacing);
-        let unanswered = Label {
-            name: "unanswered",
-            code: None,
-        };
-        evidence.drain_unanswered = summary.counters().errors.get(unanswered);
+        evidence.drain_unanswered = summary.counters().errors.get(UNANSWERED);
         evidence.messages_per_send = self.plan.load.message.batch.into();
         evidence.in_flight_growth = self.in_flight_growth.filter(|_| open);
         evidence.warmup_ns = Some(nanos(outcome.warmup_time));
@@ -118,7 +122,10 @@ impl Finished<'_> {
     #[allow(clippy::cast_precision_loss, reason = "a share")]
     fn cap(&self) -> Cap {
         let load = &self.plan.load;
-        let kind = if load.mode.has_callers() {
+        let keys = load.message.sharding_keys;
+        let kind = if keys > 0 && keys == load.most_in_flight() {
+            CapKind::Keys
+        } else if load.mode.has_callers() {
             CapKind::Callers
         } else {
             CapKind::InFlight

@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::exit::Exit;
 use super::options::ProduceArgs;
-use super::{dry_run, log, message, produce_run, stdout};
+use super::{dry_run, log, message, outputs, produce_run, stdout};
 use crate::config::setting::Layer;
 use crate::config::sources::{add_set, environment, mistyped_variables};
 use crate::config::{ConfigError, Profile, Progress, RunPlan, Sources, print, resolve};
@@ -95,7 +95,13 @@ fn act(action: Action, plan: RunPlan) -> Exit {
     }
     match action {
         Action::PrintConfig => stdout::write(&print::profile(&plan)),
-        Action::DryRun => stdout::write(&dry_run::text(&plan)),
+        Action::DryRun => match outputs::check(&plan.report) {
+            Ok(()) => stdout::write(&dry_run::text(&plan)),
+            Err(error) => {
+                message::error(&error);
+                Exit::OwnError
+            }
+        },
         Action::Run => {
             log::init(plan.report.color);
             produce_run::execute(plan)

@@ -7,7 +7,7 @@ use super::exit::Exit;
 use super::outcome::Finished;
 use super::target::RunningTarget;
 use super::watch::Watch;
-use super::{message, outputs, samples, signals};
+use super::{credentials, message, outputs, samples, signals, tls};
 use crate::broker::StartError;
 use crate::client::{ClientError, ClientInstance};
 use crate::config::threshold::Threshold;
@@ -15,6 +15,7 @@ use crate::config::value::DurationSetting;
 use crate::config::{RunPlan, Target};
 use crate::load::{LoadError, LoadOutcome, LoadRun, StopSignal};
 use crate::metrics::{LatencySummary, Summary, units};
+use crate::protocol::ResponseCode;
 use crate::report::figures::ThresholdOutcome;
 use crate::report::{Host, RunResult, build_result};
 use crate::verdict::Status;
@@ -160,6 +161,21 @@ pub(super) fn measure(plan: &RunPlan, stop: Arc<StopSignal>) -> Result<Measured,
     let target = RunningTarget::start(&plan.target)?;
     let mut client = plan.client.clone();
     client.namesrv.clone_from(&target.namesrv);
+    if let (Target::Cluster { .. }, Some(tls)) = (&plan.target, &plan.tls) {
+        client.transport.tls = Some(tls::load(tls).map_err(|error| Failure {
+            exit: Exit::Usage,
+            error,
+            hint: Some("--tls-ca, --tls-cert and --tls-key name files in PEM form"),
+        })?);
+    }
+    if let Target::Cluster { .. } = &plan.target {
+        client.credentials =
+            credentials::load(plan.credentials.as_deref()).map_err(|error| Failure {
+                exit: Exit::Usage,
+                error,
+                hint: Some("give the file lines like accessKey: name and secretKey: secret"),
+            })?;
+    }
     let instance = Arc::new(ClientInstance::new(client)?);
     instance.start()?;
     instance.register_group(&plan.send.group)?;
@@ -280,6 +296,11 @@ fn exit_code(plan: &RunPlan, result: &RunResult, summary: &Summary, written: Exi
     if written != Exit::Success {
         return written;
     }
+    if let Some(refused) = no_permission(result) {
+        message::error(&refused);
+        message::hint(&"give an account that may publish to this topic, with --credentials FILE");
+        return Exit::Connect;
+    }
     if summary
         .error_share()
         .is_some_and(|share| share > plan.report.max_error_rate)
@@ -289,7 +310,19 @@ fn exit_code(plan: &RunPlan, result: &RunResult, summary: &Summary, written: Exi
             summary.error_share().unwrap_or_default() * 100.0,
             plan.report.max_error_rate * 100.0
         ));
+        message::hint(
+            &"lower --rate, or load a fresh broker for half a minute first; --max-error-rate allows more",
+        );
         return Exit::FailedSends;
+    }
+    let accounts = &result.accounts;
+    if accounts.unsent.saturating_mul(100) > accounts.planned {
+        message::note(&format_args!(
+            "{} of {} planned messages were never sent, which the exit code ignores: --fail-if 'achieved<99%' \
+             does not",
+            units::count(accounts.unsent),
+            units::count(accounts.planned)
+        ));
     }
     let outcomes = result.thresholds.iter().zip(&plan.report.fail_if);
     let mut missed = false;
@@ -314,6 +347,19 @@ fn exit_code(plan: &RunPlan, result: &RunResult, summary: &Summary, written: Exi
         return Exit::InvalidGenerator;
     }
     Exit::Success
+}
+
+/// Whether every send was refused for want of permission: then the rate is not the reason.
+fn no_permission(result: &RunResult) -> Option<String> {
+    let kind = format!("rejected_{}", ResponseCode::NO_PERMISSION.0);
+    let accounts = &result.accounts;
+    let refused = accounts.errors.get(&kind).copied().unwrap_or_default();
+    (accounts.acked == 0 && refused > 0 && refused == accounts.failed).then(|| {
+        format!(
+            "brokers refused all {} messages: no permission (16)",
+            units::count(refused)
+        )
+    })
 }
 
 /// Why a percentile could not be judged, and what to do.

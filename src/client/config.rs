@@ -6,9 +6,10 @@ use std::time::Duration;
 use crate::client::compression::Compression;
 use crate::protocol::code::Language;
 use crate::protocol::send::SendVersion;
+use crate::protocol::signature::Credentials;
 use crate::protocol::{FrameLimits, SerializeType};
 use crate::transport::{
-    Coalesce, ConnectionLimits, DriverOptions, IoCounters, LinkOptions, SocketOptions,
+    Coalesce, ConnectionLimits, DriverOptions, IoCounters, LinkOptions, SocketOptions, Tls,
 };
 
 /// Everything a [`crate::client::ClientInstance`] needs; fixed once started (R251).
@@ -26,6 +27,8 @@ pub struct ClientConfig {
     pub api_timeout: Duration,
     /// How requests are written and connections behave.
     pub transport: TransportConfig,
+    /// Signs every request (C1.33, R184); `None` for clusters without access control.
+    pub credentials: Option<Credentials>,
     /// Which brokers to avoid, and for how long.
     pub fault: FaultConfig,
 }
@@ -39,6 +42,7 @@ impl Default for ClientConfig {
             heartbeat: Duration::from_secs(30),
             api_timeout: Duration::from_secs(3),
             transport: TransportConfig::default(),
+            credentials: None,
             fault: FaultConfig::default(),
         }
     }
@@ -57,6 +61,8 @@ pub struct TransportConfig {
     pub connect_timeout: Duration,
     /// Connections per broker and sender (R218: 1 as in Java).
     pub connections_per_broker: usize,
+    /// Encrypts every connection, those to name servers too (C2.15).
+    pub tls: Option<Tls>,
     /// SO_SNDBUF in bytes; `None` leaves it to the system (C3.3).
     pub send_buffer: Option<usize>,
     /// SO_RCVBUF in bytes; `None` leaves it to the system (C3.4).
@@ -81,6 +87,7 @@ impl Default for TransportConfig {
             unit_mode: false,
             connect_timeout: Duration::from_secs(3),
             connections_per_broker: 1,
+            tls: None,
             send_buffer: None,
             receive_buffer: None,
             receive_stamps: false,
@@ -107,6 +114,7 @@ impl TransportConfig {
                 receive_buffer: self.receive_buffer,
                 receive_stamps: self.receive_stamps,
             },
+            tls: self.tls.clone(),
             driver: DriverOptions {
                 limits: ConnectionLimits {
                     in_flight,

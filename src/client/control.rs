@@ -9,12 +9,13 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use crate::client::incoming::Incoming;
+use crate::protocol::signature::Credentials;
 use crate::protocol::{DecodeError, FrameLimits, HeaderView, RemotingCommand, SerializeType};
 use crate::transport::connection::{ConnectionLimits, Request};
 use crate::transport::driver::{Coalesce, DriverOptions};
 use crate::transport::link::LinkOptions;
 use crate::transport::{
-    CloseReason, Entry, Handler, IoCounters, Link, Nanos, Refusal, SocketOptions,
+    CloseReason, Entry, Handler, IoCounters, Link, Nanos, Refusal, SocketOptions, Tls,
 };
 
 /// Requests one control connection holds at most.
@@ -119,13 +120,19 @@ pub struct Control {
     links: Mutex<HashMap<String, Arc<Link<Waiter>>>>,
     options: LinkOptions,
     form: SerializeType,
+    credentials: Option<Credentials>,
     incoming: Arc<Incoming>,
 }
 
 impl Control {
-    /// `form` is the header form of the requests.
+    /// `form` is the header form of the requests, which `credentials` sign.
     #[must_use]
-    pub fn new(connect_timeout: Duration, form: SerializeType) -> Self {
+    pub fn new(
+        connect_timeout: Duration,
+        form: SerializeType,
+        credentials: Option<Credentials>,
+        tls: Option<Tls>,
+    ) -> Self {
         let limits = ConnectionLimits {
             in_flight: IN_FLIGHT,
             out_bytes: 4 * 1024 * 1024,
@@ -141,12 +148,14 @@ impl Control {
         let options = LinkOptions {
             connect_timeout,
             socket,
+            tls,
             driver,
         };
         Self {
             links: Mutex::default(),
             options,
             form,
+            credentials,
             incoming: Arc::default(),
         }
     }
@@ -236,6 +245,9 @@ impl Control {
             address: named(),
             detail: "closed".to_owned(),
         };
+        if let Some(credentials) = &self.credentials {
+            credentials.sign(&mut command);
+        }
         let deadline = Nanos::now().plus(timeout);
         let connected = self.link(address).ready(timeout).await;
         let connection = connected.map_err(|detail| ControlError::Connect {

@@ -63,3 +63,52 @@ impl Incoming {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::SerializeType;
+    use crate::protocol::frame::{FrameLimits, split};
+
+    /// What is answered to a request with this code.
+    fn answer(code: i32, oneway: bool, body: &[u8]) -> Option<RemotingCommand> {
+        let mut request = RemotingCommand::request(RequestCode(code)).with_body(body.to_vec());
+        request.opaque = 7;
+        if oneway {
+            request = request.oneway();
+        }
+        let mut bytes = Vec::new();
+        request.encode(SerializeType::Json, &mut bytes);
+        let frame = split(&bytes, FrameLimits::default()).unwrap().unwrap();
+        let header = HeaderView::parse(frame.serialize_type, frame.header).unwrap();
+        Incoming::default().request("10.0.0.1:10911", &header, frame.body)
+    }
+
+    /// R179, R180.
+    #[test]
+    fn what_is_asked_of_consumers_is_answered_as_by_a_producer() {
+        for code in [39, 40, 220] {
+            assert_eq!(answer(code, false, b""), None, "{code}");
+        }
+        let status = answer(221, false, b"").unwrap();
+        assert_eq!((status.code, status.opaque), (0, 7));
+        assert!(status.body.starts_with(b"{\"consumerTable\":{}"));
+        for code in [307, 309] {
+            let refusal = answer(code, false, b"").unwrap();
+            assert_eq!((refusal.code, refusal.opaque), (1, 7), "{code}");
+        }
+        let unknown = answer(99_999, false, b"").unwrap();
+        assert_eq!((unknown.code, unknown.opaque), (3, 7));
+        assert!(unknown.remark.unwrap().contains("99999 not supported"));
+        for code in [221, 307, 99_999] {
+            assert_eq!(answer(code, true, b""), None, "{code} oneway");
+        }
+    }
+
+    /// R73: a check nobody can read, or of a group nobody has, hurts nobody.
+    #[test]
+    fn a_check_that_cannot_be_read_is_left_alone() {
+        assert_eq!(answer(39, true, b"\0\0\0\x10 nothing"), None);
+        assert_eq!(answer(39, false, &[0xff; 300]), None);
+    }
+}

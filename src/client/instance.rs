@@ -152,7 +152,12 @@ impl ClientInstance {
         let shared = Shared {
             client_id,
             address,
-            control: Control::new(config.transport.connect_timeout, config.transport.header),
+            control: Control::new(
+                config.transport.connect_timeout,
+                config.transport.header,
+                config.credentials.clone(),
+                config.transport.tls.clone(),
+            ),
             namesrv: Namesrv::new(config.namesrv.clone(), start),
             table: BrokerTable::default(),
             faults: FaultTable::new(config.fault.clone()),

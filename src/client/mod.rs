@@ -40,6 +40,7 @@ pub mod topic;
 pub mod transaction;
 pub mod validate;
 
+pub use crate::protocol::signature::Credentials;
 pub use crate::protocol::transaction::Resolution;
 pub use broker_table::{BrokerId, KnownBroker};
 pub use checks::{CheckConfig, CheckedMessage, LocalOutcome, TransactionChecker};

@@ -29,6 +29,7 @@ use crate::client::send::templates::Templates;
 use crate::client::topic::Topic;
 use crate::protocol::message_id::{UniqueId, UniquePrefix, UniqueSequence};
 use crate::protocol::send::{SendFields, SendHeader};
+use crate::protocol::signature::Signing;
 use crate::protocol::{RemotingCommand, ResponseCode};
 use crate::transport::clock::wall_millis;
 use crate::transport::{Connection, Nanos, Pool, Refusal, Request};
@@ -184,7 +185,11 @@ impl<C: Carrier> SendCore<C> {
                 })
                 .collect(),
             turn: 0,
-            templates: Templates::new(transport.header, header),
+            templates: Templates::new(
+                transport.header,
+                header,
+                self.instance.config().credentials.clone(),
+            ),
             staged: Vec::new(),
         }
     }
@@ -293,7 +298,7 @@ impl<C: Carrier> SendCore<C> {
             .attempt_timeout
             .map_or(Nanos::NEVER, |timeout| now.plus(timeout));
         let zero_copy_bytes = self.instance.config().transport.zero_copy_bytes;
-        let oneway = self.options.oneway;
+        let (oneway, prefix) = (self.options.oneway, self.prefix);
         for lane in &mut self.lanes {
             if lane.staged.is_empty() {
                 continue;
@@ -319,8 +324,8 @@ impl<C: Carrier> SendCore<C> {
                     let pushed = batch.push(request, |send, opaque, out| {
                         let message = send.carrier.message();
                         let id_places = message.id_places();
-                        let unique_id = self.prefix.with(send.track.id);
-                        let fields = SendFields {
+                        let unique_id = prefix.with(send.track.id);
+                        let mut fields = SendFields {
                             opaque,
                             queue_id: send.track.queue.map_or(0, |queue| queue.queue_id),
                             oneway,
@@ -328,15 +333,21 @@ impl<C: Carrier> SendCore<C> {
                             properties: message.properties(),
                             born: self.born.digits(),
                             body_bytes: message.body().len(),
+                            signature: None,
                         };
+                        let ids = || {
+                            let id = send.track.id;
+                            (0..).map(move |nth| prefix.with(id.nth(nth)))
+                        };
+                        let signature = template.sign(&fields, |signing| match id_places {
+                            None => signing.add(message.body()),
+                            Some(places) => sign_batch(signing, message.body(), places, ids()),
+                        });
+                        fields.signature = signature.as_ref();
                         template.encode(out.copied(), &fields);
                         match id_places {
                             None => out.push_body(message.body(), zero_copy_bytes),
-                            Some(places) => {
-                                let id = send.track.id;
-                                let ids = (0..).map(|nth| self.prefix.with(id.nth(nth)));
-                                push_batch(out.copied(), message.body(), places, ids);
-                            }
+                            Some(places) => push_batch(out.copied(), message.body(), places, ids()),
                         }
                     });
                     if let Err((send, refusal)) = pushed {
@@ -364,6 +375,9 @@ impl<C: Carrier> SendCore<C> {
     /// Hands a oneway request that nobody waits for to a connection of this broker; whether there was
     /// one with room for it.
     pub fn tell(&mut self, broker: &str, mut command: RemotingCommand) -> bool {
+        if let Some(credentials) = &self.instance.config().credentials {
+            credentials.sign(&mut command);
+        }
         let form = self.instance.config().transport.header;
         let lane = self.lanes.iter_mut().find(|lane| *lane.name == *broker);
         let Some(connection) = lane.and_then(|lane| lane.connection().cloned()) else {
@@ -508,6 +522,22 @@ fn pinned<C: Carrier>(route: &PublishRoute, send: &Outgoing<C>) -> Option<QueueR
         slot: RouteSlot::new(slot)?,
         ..queue
     })
+}
+
+/// Adds the body of a batch as [`push_batch`] writes it.
+fn sign_batch(
+    signing: &mut Signing,
+    body: &[u8],
+    places: &[usize],
+    ids: impl Iterator<Item = UniqueId>,
+) {
+    let mut from = 0;
+    for (place, id) in places.iter().zip(ids) {
+        signing.add(body.get(from..*place).unwrap_or_default());
+        signing.add(&id.0);
+        from = place + id.0.len();
+    }
+    signing.add(body.get(from..).unwrap_or_default());
 }
 
 /// Appends the body of a batch with the ids of its messages.

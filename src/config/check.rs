@@ -5,7 +5,9 @@ use std::time::Duration;
 use super::error::ConfigError;
 use super::setting::{Given, Source};
 use super::settings::Settings;
-use super::value::{CountSetting, DurationSetting, RateSetting, ShareSetting, SizeSetting};
+use super::value::{
+    BatchSetting, CountSetting, DurationSetting, RateSetting, ShareSetting, SizeSetting,
+};
 use crate::load::SendMode;
 
 /// Largest body a broker takes (C1.14).
@@ -30,6 +32,7 @@ pub(crate) fn check(settings: &Settings) -> Result<(), ConfigError> {
     batches(settings)?;
     transactions(settings)?;
     keys_are_answered(settings)?;
+    identity(settings)?;
     shares_of_shards(settings)?;
     something_is_sent(settings)?;
     thresholds(settings)?;
@@ -58,7 +61,10 @@ fn count(
         return Ok(());
     }
     let reason = format!("{value} is out of range");
-    let hint = format!("--{key} takes {least} to {most}");
+    let hint = match most {
+        u64::MAX => format!("--{key} takes {least} or more"),
+        _ => format!("--{key} takes {least} to {most}"),
+    };
     Err(refuse(key, &given.source, reason, hint))
 }
 
@@ -156,6 +162,14 @@ fn batches(settings: &Settings) -> Result<(), ConfigError> {
         });
     }
     let shape = super::resolve::message(settings);
+    if let BatchSetting::Bytes(size) = batch.value
+        && size.0 < shape.record_bytes() as u64
+    {
+        let one = shape.record_bytes();
+        let reason = format!("{size} is less than one message, which takes {one} bytes in a batch");
+        let hint = "raise --batch, or give it as a number of messages".to_owned();
+        return Err(refuse("batch", &batch.source, reason, hint));
+    }
     let messages = u64::from(shape.batch);
     let bytes = messages.saturating_mul(shape.record_bytes() as u64);
     if messages == 0 || bytes > MAX_BODY {
@@ -233,6 +247,22 @@ fn keys_are_answered(settings: &Settings) -> Result<(), ConfigError> {
         }
         _ => Ok(()),
     }
+}
+
+/// A certificate is of no use without its key.
+fn identity(settings: &Settings) -> Result<(), ConfigError> {
+    let (key, other, source) = match (&settings.tls_cert, &settings.tls_key) {
+        (Some(given), None) => ("tls-cert", "tls-key", &given.source),
+        (None, Some(given)) => ("tls-key", "tls-cert", &given.source),
+        _ => return Ok(()),
+    };
+    Err(ConfigError::Contradiction {
+        key,
+        source_of_value: source.clone(),
+        other,
+        reason: "certificate and key belong together".to_owned(),
+        hint: format!("give --{other} too"),
+    })
 }
 
 fn delayed_half(key: &'static str, source: &Source) -> ConfigError {

@@ -35,6 +35,15 @@ const BY_MODE: &[(SendMode, &str, &[&str])] = &[
     ),
 ];
 const COMPRESSION: &[&str] = &["compress", "compress-level", "compress-over"];
+const OF_EMBEDDED: &[&str] = &[
+    "brokers",
+    "broker-queues",
+    "broker-delay",
+    "broker-stall",
+    "broker-capacity",
+    "broker-check-after",
+];
+const TLS: &[&str] = &["tls-ca", "tls-cert", "tls-key", "tls-name", "tls-verify"];
 const OF_TRANSACTIONS: &[&str] = &[
     "tx-commit",
     "tx-rollback",
@@ -60,58 +69,10 @@ pub(crate) fn left_out(settings: &Settings) -> Vec<LeftOut> {
             leave_out(reason, keys);
         }
     }
-    if settings.rate.value == RateSetting::Max {
-        leave_out(
-            "rate max is a closed loop, which has no planned times",
-            &["when-late", "arrivals", "deadline", "tick"],
-        );
-    }
-    if settings.namesrv.is_some() {
-        leave_out(
-            "namesrv names an existing cluster",
-            &[
-                "brokers",
-                "broker-queues",
-                "broker-delay",
-                "broker-stall",
-                "broker-capacity",
-                "broker-check-after",
-            ],
-        );
-    }
-    if mode != SendMode::Batch {
-        leave_out("the mode is not batch", &["batch"]);
-    }
-    if mode != SendMode::Tx {
-        leave_out("the mode is not tx", OF_TRANSACTIONS);
-    }
-    if settings.compress.value.0.is_none() {
-        leave_out(
-            "nothing is compressed",
-            &["compress-level", "compress-over"],
-        );
-    }
-    if settings.sharding_keys.is_some() {
-        leave_out(
-            "with sharding-keys the key chooses the queue",
-            &["fault-avoidance", "fault-table", "queue-order"],
-        );
-        if mode != SendMode::Async {
-            leave_out(
-                "RocketMQ tries such a send once, as its queue is fixed",
-                &["retries"],
-            );
+    for (holds, reason, keys) in conditions(settings) {
+        if holds {
+            leave_out(reason, keys);
         }
-    }
-    let is_compressed = settings.compress.value.0.is_some();
-    if is_compressed && settings.size.value.0 < settings.compress_over.value.0 {
-        leave_out("bodies are smaller than compress-over", COMPRESSION);
-    }
-    if settings.compress.value.0 == Some(CompressionKind::Lz4) {
-        leave_out("lz4 has no levels", &["compress-level"]);
-    }
-    if !settings.fault_avoidance.value.0 {
-        leave_out("fault-avoidance is off", &["fault-table"]);
     }
     if settings.count.is_some() {
         let by_default = [
@@ -125,4 +86,68 @@ pub(crate) fn left_out(settings: &Settings) -> Vec<LeftOut> {
         }
     }
     left_out
+}
+
+type Condition = (bool, &'static str, &'static [&'static str]);
+
+/// What other settings make without effect, and why.
+fn conditions(settings: &Settings) -> [Condition; 14] {
+    let mode = settings.mode.value.0;
+    let embedded = settings.namesrv.is_none();
+    let encrypted = settings.tls.value.0 && !embedded;
+    let compress = settings.compress.value.0;
+    let too_small = settings.size.value.0 < settings.compress_over.value.0;
+    let keyed = settings.sharding_keys.is_some();
+    [
+        (
+            settings.rate.value == RateSetting::Max,
+            "rate max is a closed loop, which has no planned times",
+            &["when-late", "arrivals", "deadline", "tick"],
+        ),
+        (
+            embedded,
+            "an embedded cluster asks for no account",
+            &["credentials"],
+        ),
+        (embedded, "an embedded cluster is not encrypted", &["tls"]),
+        (!embedded, "namesrv names an existing cluster", OF_EMBEDDED),
+        (mode != SendMode::Batch, "the mode is not batch", &["batch"]),
+        (mode != SendMode::Tx, "the mode is not tx", OF_TRANSACTIONS),
+        (!encrypted, "tls is off", TLS),
+        (
+            !settings.tls_verify.value.0,
+            "tls-verify is off",
+            &["tls-ca", "tls-name"],
+        ),
+        (
+            compress.is_none(),
+            "nothing is compressed",
+            &["compress-level", "compress-over"],
+        ),
+        (
+            compress.is_some() && too_small,
+            "bodies are smaller than compress-over",
+            COMPRESSION,
+        ),
+        (
+            compress == Some(CompressionKind::Lz4),
+            "lz4 has no levels",
+            &["compress-level"],
+        ),
+        (
+            keyed,
+            "with sharding-keys the key chooses the queue",
+            &["fault-avoidance", "fault-table", "queue-order"],
+        ),
+        (
+            keyed && mode != SendMode::Async,
+            "RocketMQ tries such a send once, as its queue is fixed",
+            &["retries"],
+        ),
+        (
+            !settings.fault_avoidance.value.0,
+            "fault-avoidance is off",
+            &["fault-table"],
+        ),
+    ]
 }

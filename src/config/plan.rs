@@ -17,6 +17,10 @@ pub struct RunPlan {
     /// Settings of the client; its `namesrv` is empty for an embedded cluster, whose addresses are
     /// known once it runs.
     pub client: ClientConfig,
+    /// Where the account of a cluster with access control stands; it is read when a run begins.
+    pub credentials: Option<PathBuf>,
+    /// How connections are encrypted, and where certificates stand; they are read when a run begins.
+    pub tls: Option<TlsPlan>,
     /// Settings of the sends.
     pub send: SendConfig,
     /// What is sent when.
@@ -43,6 +47,19 @@ pub enum Target {
         /// Name servers as `host:port`, at least one.
         namesrv: Vec<String>,
     },
+}
+
+/// Whom connections trust and what they show.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TlsPlan {
+    /// Authorities; `None` for the system's.
+    pub authorities: Option<PathBuf>,
+    /// Certificate chain and key.
+    pub identity: Option<(PathBuf, PathBuf)>,
+    /// Name of the peers; `None` for their hosts.
+    pub server_name: Option<String>,
+    /// Any certificate is taken.
+    pub trust_anybody: bool,
 }
 
 /// Size and behaviour of an embedded cluster.

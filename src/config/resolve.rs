@@ -1,16 +1,18 @@
 //! From the sources to a run that may be started; the only place that validates.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::error::ConfigError;
 use super::plan::{
     EmbeddedSettings, LeftOut, Progress, ReportPlan, ResolvedSetting, RunPlan, Stall, Target,
+    TlsPlan,
 };
-use super::setting::{Layer, RawValue, Source};
+use super::setting::{Given, Layer, RawValue, Source};
 use super::settings::{Settings, setting};
 use super::sources::Sources;
 use super::value::{
-    BatchSetting, CountSetting, DurationSetting, RateSetting, ShareSetting, SizeSetting,
+    BatchSetting, CountSetting, DurationSetting, FilePath, RateSetting, ShareSetting, SizeSetting,
 };
 use super::{check, effect};
 use crate::client::{
@@ -37,6 +39,16 @@ pub fn resolve(sources: &Sources) -> Result<RunPlan, ConfigError> {
     Ok(RunPlan {
         target: target(&settings),
         client: client(&settings),
+        credentials: path(settings.credentials.as_ref()),
+        tls: settings.tls.value.0.then(|| TlsPlan {
+            authorities: path(settings.tls_ca.as_ref()),
+            identity: path(settings.tls_cert.as_ref()).zip(path(settings.tls_key.as_ref())),
+            server_name: settings
+                .tls_name
+                .as_ref()
+                .map(|given| given.value.0.clone()),
+            trust_anybody: !settings.tls_verify.value.0,
+        }),
         send: send(&settings),
         load: load(&settings),
         report: report(settings),
@@ -78,7 +90,26 @@ fn notes(given: &Settings, values: &Layer, left_out: &[LeftOut]) -> Vec<String> 
         .iter()
         .filter(|threshold| threshold.is_reversed())
         .map(|threshold| format!("--fail-if '{threshold}' fails a run for being good"));
-    without_effect.chain(reversed).collect()
+    without_effect
+        .chain(reversed)
+        .chain(limited_by_keys(given))
+        .collect()
+}
+
+/// Of each key one send is in flight: fewer of them than callers, or than may be in flight, are the limit.
+fn limited_by_keys(given: &Settings) -> Option<String> {
+    let keys = given.sharding_keys.as_ref()?.value.0;
+    let (option, limit) = if given.mode.value.0.has_callers() {
+        ("callers", &given.callers)
+    } else {
+        ("in-flight", &given.in_flight)
+    };
+    (limit.is_explicit() && keys < limit.value.0).then(|| {
+        format!(
+            "--{option} {} is more than the {keys} of --sharding-keys, of each of which one send is in flight",
+            limit.value
+        )
+    })
 }
 
 fn resolved(
@@ -98,6 +129,10 @@ fn resolved(
         }
     }
     (resolved, left_out)
+}
+
+fn path(given: Option<&Given<FilePath>>) -> Option<PathBuf> {
+    given.map(|given| given.value.0.clone())
 }
 
 fn target(settings: &Settings) -> Target {
@@ -162,7 +197,7 @@ fn send(settings: &Settings) -> SendConfig {
 }
 
 fn load(settings: &Settings) -> LoadPlan {
-    let optional = |given: Option<&super::setting::Given<DurationSetting>>| -> Option<Duration> {
+    let optional = |given: Option<&Given<DurationSetting>>| -> Option<Duration> {
         given.map(|given| given.value.0)
     };
     LoadPlan {

@@ -303,7 +303,7 @@ expected! {
     value::DurationSetting: "a duration with a unit, such as 10s, 1m30s, 250us";
     value::SizeSetting: "a size such as 1KiB (1024 bytes), 1k (1000 bytes), 512";
     value::ShareSetting: "a share in percent, such as 1% or 0.1%";
-    value::ModeSetting: "sync, async, oneway or batch";
+    value::ModeSetting: "sync, async, oneway, batch or tx";
     value::WhenLateSetting: "catch-up, skip or abort";
     value::ArrivalsSetting: "constant or poisson";
     value::HeaderSetting: "binary or json";
@@ -314,6 +314,7 @@ expected! {
     value::GroupName: "1 to 120 letters, digits, %, |, -, _";
     value::Tags: "a text without control characters";
     value::BatchSetting: "messages such as 32, or bytes such as 64KiB";
+    value::HostName: "a host name, as a certificate has it";
     value::Keys: "a key, or several separated by spaces";
     value::Properties: "name=value, several separated by commas";
     value::CompressSetting: "none, zlib, lz4 or zstd";

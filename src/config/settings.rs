@@ -8,9 +8,9 @@ use super::setting::{Field, Given, Heading, Layer, Setting, SettingValue, Source
 use super::threshold::Threshold;
 use super::value::{
     ArrivalsSetting, BatchSetting, CompressSetting, CountSetting, DurationSetting,
-    FaultTableSetting, FilePath, GroupName, HeaderSetting, Keys, ModeSetting, NamesrvList, OnOff,
-    OutputFile, OutputFormat, Properties, QueueOrderSetting, RateSetting, ShareSetting,
-    SizeSetting, StallSetting, Switch, Tags, TopicName, WhenLateSetting,
+    FaultTableSetting, FilePath, GroupName, HeaderSetting, HostName, Keys, ModeSetting,
+    NamesrvList, OnOff, OutputFile, OutputFormat, Properties, QueueOrderSetting, RateSetting,
+    ShareSetting, SizeSetting, StallSetting, Switch, Tags, TopicName, WhenLateSetting,
 };
 
 macro_rules! optional {
@@ -76,6 +76,28 @@ settings! {
     Target "topic" / 't' "NAME" topic: Given<TopicName> = "BenchmarkTest";
     /// Producer group
     Target "group" / 'g' "NAME" group: Given<GroupName> = "rmq_bench_producer";
+    /// File with the account of a cluster with access control: accessKey and secretKey
+    ///
+    /// Lines like `accessKey: name`, as in RocketMQ's tools.yml. Without it, the variables
+    /// RMQ_BENCH_ACCESS_KEY, RMQ_BENCH_SECRET_KEY and, with temporary accounts, RMQ_BENCH_SECURITY_TOKEN
+    /// count. Every request is signed then.
+    Target "credentials" "FILE" credentials: Option<Given<FilePath>>;
+    /// Encrypt all connections, to name servers too: on or off
+    ///
+    /// The peer's certificate must be of an authority of the system, or of --tls-ca, and name the host.
+    Target "tls" "on|off" tls: Given<OnOff> = "off";
+    /// Authorities to trust instead of the system's (PEM)
+    Target "tls-ca" "FILE" tls_ca: Option<Given<FilePath>>;
+    /// The client's certificate chain (PEM), with --tls-key
+    Target "tls-cert" "FILE" tls_cert: Option<Given<FilePath>>;
+    /// The key of --tls-cert (PEM)
+    Target "tls-key" "FILE" tls_key: Option<Given<FilePath>>;
+    /// Name the peers' certificates must have, instead of their hosts
+    Target "tls-name" "NAME" tls_name: Option<Given<HostName>>;
+    /// Whether peers must prove who they are: on or off
+    ///
+    /// Off takes any certificate, as RocketMQ's own clients do by default: encrypted, to whoever answers.
+    Target "tls-verify" "on|off" tls_verify: Given<OnOff> = "on";
 
     /// How messages are sent: sync, async, oneway, batch or tx
     ///
@@ -137,9 +159,11 @@ settings! {
     ///
     /// The queue is the one Java's clients select for the key by its hash. Of each key one message is in
     /// flight at most, so that its messages are stored in the order they were sent, as long as each send
-    /// is answered.
+    /// is answered. Java's hash puts keys that are alike close together: few keys may reach one broker only.
     Message "sharding-keys" "N" sharding_keys: Option<Given<CountSetting>>;
-    /// Delivered later, by a delay level of the broker: 1 to 18 are 1s 5s 10s 30s 1m 2m … 2h
+    /// Delivered later, by a delay level of the broker: by default 1 to 18, 1s 5s 10s 30s 1m 2m … 2h
+    ///
+    /// Brokers take a level above their highest for the highest.
     Message "delay-level" "N" delay_level: Option<Given<CountSetting>>;
     /// Delivered so much later (5.x)
     Message "timer-delay" "TIME" timer_delay: Option<Given<DurationSetting>>;

@@ -143,7 +143,7 @@ impl Threshold {
             (true, Comparator::Below) | (false, Comparator::AtLeast) => "below",
             (true, Comparator::AtMost) | (false, Comparator::Above) => "not above",
         };
-        let outcome = if holds { "missed" } else { "met" };
+        let outcome = if holds { "failed" } else { "met" };
         Judgement {
             passed: !holds,
             actual: Some(actual),
@@ -337,7 +337,7 @@ mod tests {
             threshold("p99>20ms").evaluate(&|name| (name == "response.p99").then_some(31.25e6));
         assert_eq!(
             missed.sentence,
-            "missed: response.p99 is 31.250 ms, above 20ms (fail-if p99>20ms)"
+            "failed: response.p99 is 31.250 ms, above 20ms (fail-if p99>20ms)"
         );
     }
 

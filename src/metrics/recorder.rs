@@ -53,8 +53,16 @@ pub struct BrokerRecord<C: Counter = u32> {
     pub service: LatencyHistogram<C>,
 }
 
+impl<C: Counter> Default for BrokerRecord<C> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl<C: Counter> BrokerRecord<C> {
-    fn new() -> Self {
+    /// A broker nothing was sent to.
+    #[must_use]
+    pub fn new() -> Self {
         Self {
             attempts: 0,
             acked: 0,

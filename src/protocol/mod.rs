@@ -10,6 +10,7 @@
 //! - [`send`]: SEND_MESSAGE(_V2): template of the request (hot path), request and reply views
 //! - [`route`], [`heartbeat`]: name server routes, client heartbeats
 //! - [`transaction`]: how transactions are ended and asked for
+//! - [`signature`]: requests signed for an account
 //! - [`properties`], [`message_id`]: message properties string, unique and offset message ids
 //! - [`code`]: request, response and language codes, send statuses
 
@@ -24,6 +25,7 @@ pub mod message_id;
 pub mod properties;
 pub mod route;
 pub mod send;
+pub mod signature;
 pub mod stored;
 pub mod sys_flag;
 pub mod transaction;

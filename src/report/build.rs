@@ -187,7 +187,11 @@ fn brokers(summary: &Summary, facts: &[BrokerFacts], answered: bool) -> Vec<Brok
             response: answered.then(|| record.response.summary()),
         }
     };
-    summary.brokers().iter().enumerate().map(figures).collect()
+    // One that was never chosen has its row too.
+    let none = BrokerRecord::new();
+    let unused = std::iter::repeat_n(&none, facts.len().saturating_sub(summary.brokers().len()));
+    let records = summary.brokers().iter().chain(unused);
+    records.enumerate().map(figures).collect()
 }
 
 fn generator(

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use crate::metrics::units::count;
 
 use super::result::RunResult;
-use super::text::{answer, statistics, target_line, times};
+use super::text::{answer, load, statistics, target_line, times};
 
 /// Writes a result.
 ///
@@ -52,13 +52,13 @@ pub fn write(out: &mut (impl Write + ?Sized), result: &RunResult) -> io::Result<
     let counts = ends.into_iter().chain([result.retries.attempts]).map(count);
     writeln!(out, "| {} |", counts.collect::<Vec<_>>().join(" | "))?;
     writeln!(out)?;
-    let (topic, tool) = (escaped(&run.topic), &result.tool);
+    let tool = &result.tool;
     writeln!(
         out,
-        "{} {}, {} mode, topic {topic}, run {} of {}",
+        "{} {}: {}; run {} of {}",
         tool.name,
         tool.version,
-        run.mode.name(),
+        escaped(&load(result)),
         run.id,
         run.started_at
     )
@@ -153,6 +153,6 @@ mod tests {
     fn names_stay_text() {
         let mut result = sample::open();
         result.run.topic = "a|b_c".to_owned();
-        assert!(written(&result).contains("topic a\\|b\\_c"));
+        assert!(written(&result).contains("topic a\\|b\\_c; run "));
     }
 }

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
+use serde_json::Value;
 use textwrap::core::display_width;
 use textwrap::{WordSeparator, WordSplitter, WrapAlgorithm};
 
@@ -86,6 +87,7 @@ fn lines(
         writeln!(out, "Threshold {}", threshold.sentence)?;
     }
     writeln!(out)?;
+    writeln!(out, "{} {}", style.heading("Load:"), load(result))?;
     accounts(out, result, style)?;
     writeln!(out)?;
     let mut left_out = latency(out, result, width)?;
@@ -180,6 +182,34 @@ pub fn answer(result: &RunResult) -> String {
                      broker stored a message is not known.";
     }
     sentence
+}
+
+/// What was sent, in one line: mode, size and what else was set of a message.
+pub(super) fn load(result: &RunResult) -> String {
+    let setting = |key: &str| match result.config.get(key)? {
+        Value::String(text) => Some(text.clone()),
+        Value::Null | Value::Bool(false) => None,
+        other => Some(other.to_string()),
+    };
+    let run = &result.run;
+    let mut parts = vec![run.mode.name().to_owned()];
+    parts.extend(setting("size").map(|size| format!("bodies of {size}")));
+    parts.extend(
+        run.batch
+            .map(|messages| format!("batches of {}", count(messages))),
+    );
+    if let Some(kind) = setting("compress").filter(|kind| kind != "none") {
+        parts.push(format!("compressed by {kind}"));
+    }
+    for (key, what) in [
+        ("sharding_keys", "sharding keys"),
+        ("delay_level", "delay level"),
+        ("timer_delay", "delivered after"),
+    ] {
+        parts.extend(setting(key).map(|value| format!("{what} {value}")));
+    }
+    parts.push(format!("topic {}", run.topic));
+    parts.join(", ")
 }
 
 fn closed_loop(result: &RunResult) -> String {

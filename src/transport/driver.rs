@@ -124,6 +124,8 @@ pub struct Driver<S, T, H> {
     /// Bytes ever taken by the socket.
     written: u64,
     yielded: bool,
+    /// The stream may hold bytes it has taken and not passed on: an encrypted one does.
+    unflushed: bool,
     timer: Pin<Box<Sleep>>,
     timer_at: Option<Nanos>,
     /// When the first unanswered bytes since the last read were written.
@@ -164,6 +166,7 @@ where
             writing: Writing::default(),
             written: 0,
             yielded: false,
+            unflushed: false,
             timer: Box::pin(tokio::time::sleep(Duration::ZERO)),
             timer_at: None,
             silent_since: None,
@@ -372,7 +375,8 @@ where
                 let mut state = self.core.lock();
                 let hold = self.options.coalesce == Coalesce::Yield && !self.yielded;
                 if state.out.is_empty() || hold {
-                    return Poll::Pending;
+                    drop(state);
+                    return self.poll_flush(cx);
                 }
                 self.yielded = false;
                 self.writing.swap(&mut state.out);
@@ -392,11 +396,23 @@ where
                 Ok(count) => count,
                 Err(error) => return Poll::Ready(Err(CloseReason::Io(Arc::new(error)))),
             };
+            self.unflushed = true;
             self.options.counters.wrote(count);
             self.writing.advance(count);
             self.written += count as u64;
             self.note_written(now);
         }
+    }
+
+    /// Passes on what the stream has taken, as far as the socket takes it; the wake-up comes from there.
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CloseReason>> {
+        if self.unflushed {
+            if let Err(error) = ready!(Pin::new(&mut self.stream).poll_flush(cx)) {
+                return Poll::Ready(Err(CloseReason::Io(Arc::new(error))));
+            }
+            self.unflushed = false;
+        }
+        Poll::Pending
     }
 
     fn note_written(&mut self, now: Nanos) {

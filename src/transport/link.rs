@@ -2,10 +2,10 @@
 //!
 //! While a link is down, sends to it fail fast; connections reconnect, they never retry requests.
 
-use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+use std::{fmt, io};
 
 use tokio::runtime::Handle;
 use tokio::sync::watch;
@@ -15,6 +15,7 @@ use crate::transport::connection::Connection;
 use crate::transport::driver::{CloseReason, Driver, DriverOptions, Handler};
 use crate::transport::receive::Receive;
 use crate::transport::socket::{self, SocketOptions};
+use crate::transport::tls::{Stream, Tls};
 
 /// First wait after a failed connect (R237).
 const BACKOFF_FIRST: Duration = Duration::from_millis(50);
@@ -117,6 +118,8 @@ pub struct LinkOptions {
     pub connect_timeout: Duration,
     /// Socket options.
     pub socket: SocketOptions,
+    /// Encrypts the connection.
+    pub tls: Option<Tls>,
     /// Driver options.
     pub driver: DriverOptions,
 }
@@ -273,6 +276,18 @@ impl<T: Send + 'static> Link<T> {
     }
 }
 
+/// Connects to `host:port`, and shakes hands where connections are encrypted; each within the time given.
+async fn connect(address: &str, options: &LinkOptions) -> io::Result<Stream> {
+    let timeout = options.connect_timeout;
+    let socket = socket::connect(address, timeout, &options.socket).await?;
+    let Some(tls) = &options.tls else {
+        return Ok(Stream::Plain(socket));
+    };
+    tokio::time::timeout(timeout, tls.over(address, socket))
+        .await
+        .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "no TLS handshake"))?
+}
+
 struct Supervisor<T> {
     address: Arc<str>,
     state: watch::Sender<LinkState<T>>,
@@ -284,13 +299,8 @@ impl<T: Send + 'static> Supervisor<T> {
     async fn run<H: Handler<T>>(mut self, mut handler: H) {
         let mut backoff = BACKOFF_FIRST;
         loop {
-            let connecting = socket::connect(
-                &self.address,
-                self.options.connect_timeout,
-                &self.options.socket,
-            );
             let connected = tokio::select! {
-                connected = connecting => connected,
+                connected = connect(&self.address, &self.options) => connected,
                 _ = self.stopped.changed() => return,
             };
             let why = match connected {

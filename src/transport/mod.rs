@@ -12,6 +12,7 @@
 //! - [`receive`]: reads, and how exactly the time of arrival is known
 //! - [`link`]: a connection that is kept up: connect, back-off, reconnect
 //! - [`pool`]: links by address, shared by the senders of one runtime
+//! - [`tls`]: the same encrypted
 //! - [`socket`]: a TCP socket, its options and the kernel's receive stamps
 
 pub mod clock;
@@ -24,6 +25,7 @@ pub mod out_buffer;
 pub mod pool;
 pub mod receive;
 pub mod socket;
+pub mod tls;
 
 pub use clock::Nanos;
 pub use connection::{Batch, Connection, ConnectionLimits, Refusal, Request};
@@ -32,3 +34,4 @@ pub use in_flight::Entry;
 pub use link::{IoCounters, IoCounts, Link, LinkOptions, LinkState};
 pub use pool::Pool;
 pub use socket::SocketOptions;
+pub use tls::{Tls, TlsError, TlsFiles};

@@ -27,6 +27,8 @@ pub enum CapKind {
     InFlight,
     /// Concurrent callers (`--callers`).
     Callers,
+    /// One send of each key (`--sharding-keys`).
+    Keys,
 }
 
 /// How the limit on sends under way made itself felt.

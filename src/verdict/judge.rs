@@ -97,6 +97,10 @@ fn generator_cpu(evidence: &Evidence) -> Option<Reason> {
 
 fn too_few_samples(evidence: &Evidence) -> Option<Reason> {
     let (status, detail) = match evidence.acked {
+        0 if evidence.ending == Ending::Interrupted && evidence.sent == 0 => (
+            Status::Invalid,
+            "the run was interrupted before its window had begun: nothing is measured".to_owned(),
+        ),
         0 => (
             Status::Invalid,
             "no send was acknowledged: there is nothing to measure. See the errors".to_owned(),
@@ -242,7 +246,7 @@ fn host_stalls(evidence: &Evidence) -> Option<Reason> {
         .filter(|wait| wait.share > CPU_WAIT_LIMIT)?;
     let detail = format!(
         "generator thread {} was ready to run and had no CPU for {} of the window, limit {}: other threads of \
-         this machine had it, those of an embedded cluster among them, and the times include that",
+         this machine had it, those of an embedded or local cluster among them, and the times include that",
         wait.thread,
         percent(wait.share),
         percent(CPU_WAIT_LIMIT),
@@ -269,7 +273,7 @@ fn aborted(evidence: &Evidence) -> Option<Reason> {
 
 fn interrupted(evidence: &Evidence) -> Option<Reason> {
     let detail = "the run was interrupted: the figures are those of the time until then";
-    (evidence.ending == Ending::Interrupted)
+    (evidence.ending == Ending::Interrupted && evidence.sent > 0)
         .then(|| Reason::plain(ReasonCode::Interrupted, Status::Degraded, detail))
 }
 

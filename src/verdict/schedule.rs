@@ -168,13 +168,17 @@ fn cap_reached(cap: Cap, evidence: &Evidence) -> Reason {
             "--in-flight",
         ),
         CapKind::Callers => (format!("{} callers", count(cap.limit)), "--callers"),
+        CapKind::Keys => (
+            format!("{} keys, each with one send in flight", count(cap.limit)),
+            "--sharding-keys",
+        ),
     };
     let planned = evidence.planned_per_s.filter(|planned| *planned > 0.0);
     let short = planned.zip(evidence.acked_per_s);
     let short = short.filter(|(planned, acked)| *acked < planned * (1.0 - RATE_TOLERANCE));
     let begin = match short {
         Some((planned, acked)) => format!(
-            "the cluster did not carry {} (acknowledged {}) with {limit}",
+            "{} were not reached (acknowledged {}) with {limit}",
             rate(planned),
             rate(acked)
         ),

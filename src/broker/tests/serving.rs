@@ -39,6 +39,7 @@ fn pipeline(form: SerializeType, count: i32) -> Vec<u8> {
             properties: b"",
             born: &born_digits(1_700_000_000_000),
             body_bytes: body.len(),
+            signature: None,
         };
         template.encode(&mut bytes, &fields);
         bytes.extend_from_slice(&body);

@@ -6,6 +6,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::cli::credentials;
 use crate::client::control::Control;
 use crate::client::{ClientConfig, ClientError, ClientInstance, SendConfig};
 use crate::metrics::LatencyHistogram;
@@ -65,8 +66,13 @@ pub(super) fn ask(namesrv: Vec<String>, topic: &str) -> Result<Cluster, ClientEr
             target: "this process".to_owned(),
             detail: error.to_string(),
         })?;
+    let credentials = credentials::load(None).map_err(|reason| ClientError::Illegal {
+        what: "account",
+        reason,
+    })?;
     let config = ClientConfig {
         namesrv: namesrv.clone(),
+        credentials: credentials.clone(),
         ..ClientConfig::default()
     };
     let instance = Arc::new(ClientInstance::new(config)?);
@@ -74,7 +80,7 @@ pub(super) fn ask(namesrv: Vec<String>, topic: &str) -> Result<Cluster, ClientEr
     runtime.block_on(async {
         let found = instance.topic(topic, &SendConfig::default()).await?;
         let route = found.route().ok_or_else(|| found.problem())?;
-        let control = Control::new(TIMEOUT, SerializeType::Json);
+        let control = Control::new(TIMEOUT, SerializeType::Json, credentials, None);
         let heartbeat = HeartbeatData {
             client_id: instance.client_id().to_owned(),
             producer_groups: vec!["rmq_bench_doctor".to_owned()],

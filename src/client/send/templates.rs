@@ -2,6 +2,7 @@
 
 use crate::protocol::SerializeType;
 use crate::protocol::send::{SendHeader, SendKind, SendTemplate};
+use crate::protocol::signature::Credentials;
 
 /// Kinds kept besides the one in use; a user's flags may make any number of them.
 const MOST_KEPT: usize = 15;
@@ -11,6 +12,7 @@ const MOST_KEPT: usize = 15;
 pub(super) struct Templates {
     form: SerializeType,
     header: SendHeader,
+    credentials: Option<Credentials>,
     kind: SendKind,
     current: SendTemplate,
     /// The others, the one out of use longest first.
@@ -18,13 +20,18 @@ pub(super) struct Templates {
 }
 
 impl Templates {
-    pub(super) fn new(form: SerializeType, header: SendHeader) -> Self {
+    pub(super) fn new(
+        form: SerializeType,
+        header: SendHeader,
+        credentials: Option<Credentials>,
+    ) -> Self {
         let kind = SendKind::default();
         Self {
             form,
             kind,
-            current: SendTemplate::new(form, &header, kind),
+            current: SendTemplate::signed_by(form, &header, kind, credentials.as_ref()),
             header,
+            credentials,
             others: Vec::new(),
         }
     }
@@ -43,7 +50,10 @@ impl Templates {
         let known = self.others.iter().position(|(other, _)| *other == kind);
         let template = match known {
             Some(index) => self.others.remove(index).1,
-            None => SendTemplate::new(self.form, &self.header, kind),
+            None => {
+                let by = self.credentials.as_ref();
+                SendTemplate::signed_by(self.form, &self.header, kind, by)
+            }
         };
         let left = std::mem::replace(&mut self.current, template);
         if self.others.len() == MOST_KEPT {
@@ -72,7 +82,7 @@ mod tests {
             broker_name: "b".into(),
             language: Language::RUST,
         };
-        let mut templates = Templates::new(SerializeType::Json, header.clone());
+        let mut templates = Templates::new(SerializeType::Json, header.clone(), None);
         for flag in (0..40).chain([39, 0, 38, 0]) {
             let kind = SendKind {
                 flag,

@@ -185,7 +185,7 @@ const REFUSALS: &[(&str, &str, &str, &str)] = &[
         "10s",
     ),
     ("duration=0s", "duration", "out of range", "1ms to"),
-    ("count=0", "count", "out of range", "takes 1 to"),
+    ("count=0", "count", "out of range", "takes 1 or more"),
     ("warmup=2h", "warmup", "out of range", "1h"),
     ("size=0", "size", "empty body", "4MiB"),
     ("size=5MiB", "size", "more than a broker takes", "4MiB"),
@@ -234,7 +234,7 @@ const REFUSALS: &[(&str, &str, &str, &str)] = &[
     ("topic=a.b", "topic", "'.'", "1 to 127"),
     ("group=DEFAULT_PRODUCER", "group", "reserved", "1 to 120"),
     ("namesrv=localhost", "namesrv", "add :9876", "host:port"),
-    ("mode=request", "mode", "not available yet", "oneway"),
+    ("mode=request", "mode", "unknown", "oneway"),
     (
         "mode=tx tx-unknown=60% tx-rollback=50%",
         "tx-unknown",

@@ -89,19 +89,14 @@ impl FromStr for ModeSetting {
     type Err = ValueError;
 
     fn from_str(text: &str) -> Result<Self, ValueError> {
-        const NAMES: [(&str, Option<SendMode>); 6] = [
-            ("sync", Some(SendMode::Sync)),
-            ("async", Some(SendMode::Async)),
-            ("oneway", Some(SendMode::Oneway)),
-            ("batch", Some(SendMode::Batch)),
-            ("tx", Some(SendMode::Tx)),
-            ("request", None),
+        const NAMES: [(&str, SendMode); 5] = [
+            ("sync", SendMode::Sync),
+            ("async", SendMode::Async),
+            ("oneway", SendMode::Oneway),
+            ("batch", SendMode::Batch),
+            ("tx", SendMode::Tx),
         ];
-        pick(text, &NAMES)?.map(Self).ok_or_else(|| {
-            ValueError::new(format!(
-                "`{text}` is not available yet in this version: use sync, async, oneway, batch or tx"
-            ))
-        })
+        pick(text, &NAMES).map(Self)
     }
 }
 
@@ -190,7 +185,6 @@ mod tests {
         let error = |text: &str| text.parse::<ModeSetting>().expect_err(text).to_string();
         assert!(error("assync").contains("did you mean `async`"));
         assert!(error("parallel").contains("sync, async, oneway"));
-        assert!(error("request").contains("not available yet in this version"));
         assert!("Text".parse::<OutputFormat>().is_err());
     }
 }

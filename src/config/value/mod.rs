@@ -34,7 +34,7 @@ pub use count::CountSetting;
 pub use duration::DurationSetting;
 pub use fault_table::FaultTableSetting;
 pub use message::{CompressSetting, Keys, Properties};
-pub use name::{GroupName, Tags, TopicName};
+pub use name::{GroupName, HostName, Tags, TopicName};
 pub use namesrv::NamesrvList;
 pub use path::{FilePath, OutputFile};
 pub use rate::RateSetting;

@@ -18,6 +18,28 @@ pub struct GroupName(pub String);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tags(pub String);
 
+/// Name of a host, or its address, as a certificate has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostName(pub String);
+
+impl FromStr for HostName {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        let legal = |letter: char| letter.is_ascii_alphanumeric() || ".-_:".contains(letter);
+        if text.is_empty() || !text.chars().all(legal) {
+            return Err(ValueError::new(format!("`{text}` is no host name")));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Display for HostName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// The setting is named by whoever reports the error.
 fn reason(error: ClientError) -> ValueError {
     match error {

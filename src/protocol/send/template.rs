@@ -13,6 +13,7 @@ use crate::protocol::header::{FLAG_ONEWAY, SerializeType, binary, json};
 use crate::protocol::message_id::UniqueId;
 use crate::protocol::properties;
 use crate::protocol::send::{SendHeader, SendKind, SendRequest, SendVersion};
+use crate::protocol::signature::{Credentials, SIGNATURE, Signature, Signing};
 
 /// Digits of a born timestamp in milliseconds (until the year 2286).
 pub const BORN_DIGITS: usize = 13;
@@ -40,6 +41,24 @@ pub struct SendTemplate {
     prefix: Box<[u8]>,
     born_at: usize,
     keys: VaryingKeys,
+    /// Where requests are signed.
+    signed: Option<SignedValues>,
+}
+
+/// The values of the header in the order they are signed in.
+#[derive(Debug, Clone)]
+struct SignedValues {
+    /// A signature of those before the first that varies.
+    begun: Signing,
+    rest: Box<[SignedValue]>,
+}
+
+#[derive(Debug, Clone)]
+enum SignedValue {
+    Text(Box<[u8]>),
+    QueueId,
+    Born,
+    Properties,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -71,12 +90,16 @@ pub struct SendFields<'a> {
     pub born: &'a BornDigits,
     /// Bytes of the body that will follow the header.
     pub body_bytes: usize,
+    /// By [`SendTemplate::sign`], where requests are signed.
+    pub signature: Option<&'a Signature>,
 }
 
 // Offsets in a binary frame: 8 bytes of prefix, then code, language, version, opaque, flag, remark.
 const OPAQUE_AT: usize = PREFIX_BYTES + 5;
 const FLAG_AT: usize = OPAQUE_AT + 4;
 const EXT_LENGTH_AT: usize = FLAG_AT + 8;
+/// What stands before the id in its property.
+const UNIQUE_PROPERTY_BEGIN: &[u8] = b"UNIQ_KEY\x01";
 /// `UNIQ_KEY` U+0001 id U+0002.
 const UNIQUE_PROPERTY_BYTES: usize = properties::UNIQUE_ID_KEY.len() + 2 + 32;
 
@@ -84,6 +107,17 @@ impl SendTemplate {
     /// Renders the constant part.
     #[must_use]
     pub fn new(serialize_type: SerializeType, header: &SendHeader, kind: SendKind) -> Self {
+        Self::signed_by(serialize_type, header, kind, None)
+    }
+
+    /// The same for requests that are signed.
+    #[must_use]
+    pub fn signed_by(
+        serialize_type: SerializeType,
+        header: &SendHeader,
+        kind: SendKind,
+        credentials: Option<&Credentials>,
+    ) -> Self {
         let short = header.version == SendVersion::V2 || kind.request == SendRequest::Batch;
         let code = match (kind.request, short) {
             (SendRequest::Single, true) => RequestCode::SEND_MESSAGE_V2,
@@ -94,11 +128,15 @@ impl SendTemplate {
         };
         let pick = |letter: &'static str, long: &'static str| if short { letter } else { long };
         let texts = ConstantTexts::new(header, kind);
-        let fields = texts.fields(pick, header);
+        let account = credentials.into_iter().flat_map(Credentials::fields);
+        // The born timestamp stays the last.
+        let fields: Vec<_> = account.chain(texts.fields(pick, header)).collect();
         let keys = VaryingKeys {
             properties: pick("i", "properties"),
             queue_id: pick("e", "queueId"),
         };
+        let born_key = pick("g", "bornTimestamp");
+        let signed = credentials.map(|by| SignedValues::new(by, &fields, keys, born_key));
         let mut prefix = vec![0; PREFIX_BYTES];
         let form = match serialize_type {
             SerializeType::Binary => {
@@ -142,7 +180,39 @@ impl SendTemplate {
             prefix: prefix.into_boxed_slice(),
             born_at,
             keys,
+            signed,
         }
+    }
+
+    /// The signature of a message, where requests are signed; `body` adds its body.
+    #[inline]
+    #[must_use]
+    pub fn sign(
+        &self,
+        fields: &SendFields<'_>,
+        body: impl FnOnce(&mut Signing),
+    ) -> Option<Signature> {
+        let signed = self.signed.as_ref()?;
+        let mut signing = signed.begun.clone();
+        for value in &signed.rest {
+            match value {
+                SignedValue::Text(text) => signing.add(text),
+                SignedValue::QueueId => {
+                    signing.add(itoa::Buffer::new().format(fields.queue_id).as_bytes());
+                }
+                SignedValue::Born => signing.add(fields.born),
+                SignedValue::Properties => {
+                    if let Some(id) = fields.unique_id {
+                        signing.add(UNIQUE_PROPERTY_BEGIN);
+                        signing.add(&id.0);
+                        signing.add(&[properties::VALUE_END]);
+                    }
+                    signing.add(fields.properties);
+                }
+            }
+        }
+        body(&mut signing);
+        Some(signing.end())
     }
 
     /// Appends the header of one message to `out`; the caller appends the body.
@@ -178,6 +248,9 @@ impl SendTemplate {
         }
         out.extend_from_slice(fields.properties);
         binary::write_entry(out, self.keys.queue_id, queue_id.as_bytes());
+        if let Some(signature) = fields.signature {
+            binary::write_entry(out, SIGNATURE, signature);
+        }
         let frame = out.get_mut(start..).unwrap_or_default();
         patch(frame, self.born_at, fields.born);
         patch(frame, OPAQUE_AT, &fields.opaque.to_be_bytes());
@@ -205,7 +278,14 @@ impl SendTemplate {
         json::write_string(out, self.keys.queue_id);
         out.extend_from_slice(b":\"");
         out.extend_from_slice(digits.format(fields.queue_id).as_bytes());
-        out.extend_from_slice(b"\"},\"flag\":");
+        out.push(b'"');
+        if let Some(signature) = fields.signature {
+            out.extend_from_slice(b",\"Signature\":\"");
+            // Of base64's letters none is escaped.
+            out.extend_from_slice(signature);
+            out.push(b'"');
+        }
+        out.extend_from_slice(b"},\"flag\":");
         out.push(if fields.oneway { b'2' } else { b'0' });
         out.extend_from_slice(b",\"opaque\":");
         out.extend_from_slice(digits.format(fields.opaque).as_bytes());
@@ -213,6 +293,38 @@ impl SendTemplate {
         let frame = out.get_mut(start..).unwrap_or_default();
         patch(frame, self.born_at, fields.born);
         patch_prefix(frame, SerializeType::Json, fields.body_bytes);
+    }
+}
+
+impl SignedValues {
+    fn new(
+        by: &Credentials,
+        constant: &[(&'static str, &str)],
+        keys: VaryingKeys,
+        born_key: &str,
+    ) -> Self {
+        let text = |text: &str| SignedValue::Text(text.as_bytes().into());
+        let mut values: Vec<(&str, SignedValue)> = constant
+            .iter()
+            .map(|(key, value)| match *key == born_key {
+                true => (*key, SignedValue::Born),
+                false => (*key, text(value)),
+            })
+            .collect();
+        values.push((keys.queue_id, SignedValue::QueueId));
+        values.push((keys.properties, SignedValue::Properties));
+        values.sort_by_key(|(key, _)| *key);
+        let mut begun = by.begin();
+        let mut values = values.into_iter().map(|(_, value)| value).peekable();
+        while let Some(SignedValue::Text(text)) =
+            values.next_if(|value| matches!(value, SignedValue::Text(_)))
+        {
+            begun.add(&text);
+        }
+        Self {
+            begun,
+            rest: values.collect(),
+        }
     }
 }
 
@@ -327,6 +439,7 @@ mod tests {
             wall_ms in 1_000_000_000_000u64..9_999_999_999_999, tags in "[a-zA-Z0-9\"\\\\]{0,12}",
             binary_form: bool, v2: bool, with_id: bool, request in 0usize..3, sys_flag in 0..0x400, flag: i32,
             reconsume_times in 0..20, max_reconsume_times in prop::option::of(0..20), body in prop::collection::vec(any::<u8>(), 0..50),
+            is_signed: bool, token in prop::option::of("[a-z]{1,9}"),
         ) {
             let form = if binary_form { SerializeType::Binary } else { SerializeType::Json };
             let version = if v2 { SendVersion::V2 } else { SendVersion::V1 };
@@ -335,14 +448,19 @@ mod tests {
             if !tags.is_empty() {
                 properties::write(&mut more, "TAGS", tags.as_bytes());
             }
-            let fields = SendFields {
+            let mut fields = SendFields {
                 opaque, queue_id, oneway, unique_id: with_id.then_some(&id), properties: &more,
-                born: &born_digits(wall_ms), body_bytes: body.len(),
+                born: &born_digits(wall_ms), body_bytes: body.len(), signature: None,
             };
+            let credentials = Credentials::new("account", "secret", token.as_deref());
+            let credentials = credentials.filter(|_| is_signed);
             let mut out = b"before".to_vec();
             let request = [SendRequest::Single, SendRequest::Batch, SendRequest::Reply][request];
             let kind = SendKind { request, sys_flag, flag, reconsume_times, max_reconsume_times };
-            SendTemplate::new(form, &header(version), kind).encode(&mut out, &fields);
+            let template = SendTemplate::signed_by(form, &header(version), kind, credentials.as_ref());
+            let signature = template.sign(&fields, |signing| signing.add(&body));
+            fields.signature = signature.as_ref();
+            template.encode(&mut out, &fields);
             out.extend_from_slice(&body);
 
             let frame = split(&out[6..], FrameLimits::default()).unwrap().unwrap();
@@ -370,6 +488,14 @@ mod tests {
             let id = with_id.then_some(("UNIQ_KEY", id.as_str()));
             let tags = (!tags.is_empty()).then_some(("TAGS", &*tags));
             prop_assert_eq!(read, id.into_iter().chain(tags).collect::<Vec<_>>());
+            let written = command.field(SIGNATURE).map(str::to_owned);
+            let signed = credentials.map(|by| {
+                let mut again = command.clone();
+                again.ext.retain(|(name, _)| name != SIGNATURE && by.fields().all(|(field, _)| field != name));
+                by.sign(&mut again);
+                again.field(SIGNATURE).unwrap().to_owned()
+            });
+            prop_assert_eq!(written, signed);
         }
     }
 }

@@ -47,7 +47,7 @@ fn target_verdict_and_answer_come_first() {
         "Planned 10,000/s, acknowledged 9,993/s over 2.00 s; response p50 2.25 ms, p99 3.23 ms, max 3.28 ms."
     );
     assert_eq!(
-        lines[5],
+        lines[6],
         "Accounts: 20,000 planned = 19,986 acked + 8 failed + 1 unknown + 5 unsent"
     );
 }
