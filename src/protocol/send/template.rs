@@ -45,6 +45,12 @@ pub struct SendTemplate {
     signed: Option<SignedValues>,
 }
 
+#[cold]
+#[inline(never)]
+fn write_signature(out: &mut Vec<u8>, signature: &Signature) {
+    binary::write_entry(out, SIGNATURE, signature);
+}
+
 /// The values of the header in the order they are signed in.
 #[derive(Debug, Clone)]
 struct SignedValues {
@@ -193,26 +199,7 @@ impl SendTemplate {
         body: impl FnOnce(&mut Signing),
     ) -> Option<Signature> {
         let signed = self.signed.as_ref()?;
-        let mut signing = signed.begun.clone();
-        for value in &signed.rest {
-            match value {
-                SignedValue::Text(text) => signing.add(text),
-                SignedValue::QueueId => {
-                    signing.add(itoa::Buffer::new().format(fields.queue_id).as_bytes());
-                }
-                SignedValue::Born => signing.add(fields.born),
-                SignedValue::Properties => {
-                    if let Some(id) = fields.unique_id {
-                        signing.add(UNIQUE_PROPERTY_BEGIN);
-                        signing.add(&id.0);
-                        signing.add(&[properties::VALUE_END]);
-                    }
-                    signing.add(fields.properties);
-                }
-            }
-        }
-        body(&mut signing);
-        Some(signing.end())
+        Some(signed.sign(fields, body))
     }
 
     /// Appends the header of one message to `out`; the caller appends the body.
@@ -249,7 +236,7 @@ impl SendTemplate {
         out.extend_from_slice(fields.properties);
         binary::write_entry(out, self.keys.queue_id, queue_id.as_bytes());
         if let Some(signature) = fields.signature {
-            binary::write_entry(out, SIGNATURE, signature);
+            write_signature(out, signature);
         }
         let frame = out.get_mut(start..).unwrap_or_default();
         patch(frame, self.born_at, fields.born);
@@ -297,6 +284,31 @@ impl SendTemplate {
 }
 
 impl SignedValues {
+    /// Apart, so that messages that are not signed do not carry it along.
+    #[inline(never)]
+    fn sign(&self, fields: &SendFields<'_>, body: impl FnOnce(&mut Signing)) -> Signature {
+        let mut signing = self.begun.clone();
+        for value in &self.rest {
+            match value {
+                SignedValue::Text(text) => signing.add(text),
+                SignedValue::QueueId => {
+                    signing.add(itoa::Buffer::new().format(fields.queue_id).as_bytes());
+                }
+                SignedValue::Born => signing.add(fields.born),
+                SignedValue::Properties => {
+                    if let Some(id) = fields.unique_id {
+                        signing.add(UNIQUE_PROPERTY_BEGIN);
+                        signing.add(&id.0);
+                        signing.add(&[properties::VALUE_END]);
+                    }
+                    signing.add(fields.properties);
+                }
+            }
+        }
+        body(&mut signing);
+        signing.end()
+    }
+
     fn new(
         by: &Credentials,
         constant: &[(&'static str, &str)],
