@@ -100,6 +100,9 @@ impl Cluster {
                 &self.namesrv,
                 "--topic",
                 topic,
+                // Brokers send their checks to any producer of the group, another test's as well.
+                "--group",
+                topic,
                 "--tags",
                 TAGS,
                 "--format",
@@ -571,7 +574,7 @@ fn transactions_end_as_they_are_told_and_as_checks_are_answered() {
     let folder = tempfile::tempdir().unwrap();
     let topic = cluster.new_topic("transactions");
     let arguments =
-        format!("{TX} --count 2000 --rate 500 --warmup 0s --tx-wait 240s --timeout 10s");
+        format!("{TX} --count 2000 --rate 500 --warmup 0s --tx-wait 180s --timeout 10s");
     let arguments: Vec<&str> = arguments.split_whitespace().collect();
     let output = cluster
         .bench(&topic, folder.path(), &arguments)
