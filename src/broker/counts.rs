@@ -101,6 +101,8 @@ pub struct BrokerCounts {
     pub checks: u64,
     /// Their answers.
     pub checks_answered: u64,
+    /// Answers to requests handed on to who asked.
+    pub replies: u64,
     /// Per topic: messages per queue, which is also each queue's next offset.
     pub topics: BTreeMap<String, Vec<u64>>,
     /// Clients known by heartbeat whose connection is open, with their producer groups.
@@ -126,6 +128,7 @@ pub(super) struct Counters {
     pub(super) rolled_back: Counter,
     pub(super) checks: Counter,
     pub(super) checks_answered: Counter,
+    pub(super) replies: Counter,
 }
 
 /// A number with one writing thread: no atomic addition, so it costs no more than a plain one.

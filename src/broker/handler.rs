@@ -7,6 +7,8 @@ use std::rc::Rc;
 
 use crate::broker::behaviour::is_nth;
 use crate::broker::outbox::Outbox;
+use crate::broker::readers::Asker;
+use crate::broker::replies;
 use crate::broker::request::Memory;
 use crate::broker::state::{BrokerState, Script};
 use crate::broker::store::{Refusal, Store, refuse};
@@ -15,6 +17,7 @@ use crate::protocol::error::DecodeError;
 use crate::protocol::frame::Frame;
 use crate::protocol::header::HeaderView;
 use crate::protocol::heartbeat::{CLIENT_ID, HeartbeatData, PRODUCER_GROUP};
+use crate::protocol::pull::PullRequest;
 use crate::protocol::transaction::EndTransaction;
 use crate::protocol::{RemotingCommand, RequestCode, ResponseCode};
 
@@ -156,6 +159,28 @@ impl Handler {
         }
     }
 
+    /// The answer to a pull, unless it waits.
+    fn pull(&self, request: &RemotingCommand, frame: &Frame<'_>) -> Option<RemotingCommand> {
+        let refuse = |code, remark: String| {
+            Some(RemotingCommand::response(code, request.opaque).with_remark(remark))
+        };
+        let pull = match PullRequest::parse(request) {
+            Ok(pull) => pull,
+            Err(error) => return refuse(ResponseCode::SYSTEM_ERROR, error.to_string()),
+        };
+        let Some(topic) = self.state.shared.topics.get(&pull.topic) else {
+            self.state.shared.topics.expect(&pull.topic);
+            let remark = format!("topic[{}] not exist", pull.topic);
+            return refuse(ResponseCode::TOPIC_NOT_EXIST, remark);
+        };
+        let from = Asker {
+            connection: self.connection,
+            opaque: request.opaque,
+            form: self.state.reply_form.of(frame.serialize_type),
+        };
+        self.state.readers.pull(&self.state, &topic, from, &pull)
+    }
+
     #[cold]
     fn other(
         &self,
@@ -193,6 +218,16 @@ impl Handler {
                     Err(remark) => answer(ResponseCode::SYSTEM_ERROR).with_remark(remark),
                 }
             }
+            RequestCode::SEND_REPLY_MESSAGE | RequestCode::SEND_REPLY_MESSAGE_V2 => {
+                match replies::hand_on(&self.state, header, frame.body) {
+                    Ok(reply) => reply,
+                    Err(refusal) => answer(refusal.code).with_remark(refusal.remark),
+                }
+            }
+            RequestCode::PULL_MESSAGE => match self.pull(&request, frame) {
+                Some(reply) => reply,
+                None => return Ok(()),
+            },
             RequestCode::GET_TOPIC_STATS_INFO => {
                 let name = request.field("topic").unwrap_or_default();
                 match shared.topics.get(name) {
@@ -216,6 +251,8 @@ impl Handler {
 
 impl Drop for Handler {
     fn drop(&mut self) {
+        self.state.readers.close(self.connection);
+        self.state.pushes.close(self.connection);
         self.state.shared.clients.close(self.connection);
     }
 }

@@ -15,6 +15,7 @@
 //! - `handler`, `request`, `store`, `reply` (all hot), `state`, `topics`, `capacity`: from request
 //!   to reply
 //! - `transactions`: half messages and their checks
+//! - `readers` with `record`: messages for those who pull them; `replies`: answers to requests
 //! - `namesrv`: routes
 
 mod alarm;
@@ -28,6 +29,9 @@ mod input;
 mod namesrv;
 mod outbox;
 mod port;
+mod readers;
+mod record;
+mod replies;
 mod reply;
 mod request;
 pub mod spec;

@@ -9,6 +9,7 @@ use tokio::net::TcpStream;
 
 use crate::broker::counts::Counter;
 use crate::broker::input::Input;
+use crate::broker::record::CLUSTER;
 use crate::broker::spec::ReplyForm;
 use crate::broker::state::SharedBroker;
 use crate::broker::topics::Topic;
@@ -16,7 +17,6 @@ use crate::protocol::error::DecodeError;
 use crate::protocol::route::{BrokerData, MASTER_ID, QueueData, TopicRoute};
 use crate::protocol::{Frame, RemotingCommand, RequestCode, ResponseCode};
 
-const CLUSTER: &str = "DefaultCluster";
 /// First buffer of a connection, in bytes; requests are short.
 const READ_BYTES: usize = 4 * 1024;
 /// Clients from this version on (4.9.4) get routes in standard JSON.

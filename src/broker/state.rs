@@ -12,10 +12,13 @@ use tokio::sync::Notify;
 use crate::broker::behaviour::{self, Behaviour, Checks};
 use crate::broker::capacity::SingleServer;
 use crate::broker::counts::{BrokerCounts, Counters};
+use crate::broker::readers::Readers;
+use crate::broker::record::CLUSTER;
 use crate::broker::spec::{ClusterSpec, ReplyForm};
 use crate::broker::topics::{BENCHMARK_TOPIC, DEFAULT_TOPIC, TopicTable};
 use crate::broker::transactions::Transactions;
 use crate::protocol::message_id::OffsetIdPrefix;
+use crate::protocol::request_reply::reply_topic;
 use crate::protocol::route::permission;
 use crate::protocol::signature::Credentials;
 
@@ -35,6 +38,7 @@ impl SharedBroker {
     pub(super) fn new(name: String, address: SocketAddrV4, spec: &ClusterSpec) -> Self {
         let topics = TopicTable::default();
         topics.create(BENCHMARK_TOPIC, spec.queues, permission::READ_WRITE);
+        topics.create(&reply_topic(CLUSTER), 1, permission::READ_WRITE);
         if spec.auto_create_topic {
             let template = permission::READ_WRITE | permission::INHERIT;
             topics.create(DEFAULT_TOPIC, spec.queues, template);
@@ -77,6 +81,7 @@ impl SharedBroker {
             rolled_back: counters.rolled_back.get(),
             checks: counters.checks.get(),
             checks_answered: counters.checks_answered.get(),
+            replies: counters.replies.get(),
             topics: topics
                 .iter()
                 .map(|topic| (topic.name.clone(), topic.lengths()))
@@ -132,6 +137,15 @@ impl ClientTable {
         })
     }
 
+    /// The newest connection of a client.
+    pub(super) fn connection_by_id(&self, client: &str) -> Option<u64> {
+        self.edit(|table| {
+            let mut clients = table.keys().rev();
+            let (connection, _) = clients.find(|(_, known)| known == client)?;
+            Some(*connection)
+        })
+    }
+
     fn all(&self) -> BTreeMap<String, BTreeSet<String>> {
         let mut clients: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         self.edit(|table| {
@@ -159,6 +173,7 @@ pub(super) struct BrokerState {
     /// Wakes the connections when behaviour changes or a pause ends.
     pub(super) changed: Notify,
     pub(super) transactions: Transactions,
+    pub(super) readers: Readers,
     /// Those of the behaviour, for whoever is called while it is played.
     pub(super) checks: Cell<Checks>,
     pub(super) pushes: Pushes,
@@ -187,6 +202,7 @@ impl BrokerState {
             paused: Cell::new(false),
             changed: Notify::new(),
             transactions: Transactions::default(),
+            readers: Readers::default(),
             checks: Cell::new(behaviour.checks),
             pushes: Pushes::default(),
             commit_log_bytes: Cell::new(0),
@@ -264,6 +280,11 @@ impl Pushes {
             .or_default()
             .extend_from_slice(frame);
         self.any.set(true);
+    }
+
+    /// Drops what was to leave by a connection that is closed.
+    pub(super) fn close(&self, connection: u64) {
+        self.waiting.borrow_mut().remove(&connection);
     }
 
     /// Takes what is to leave by this connection.

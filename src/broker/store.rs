@@ -4,11 +4,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::broker::outbox::Outbox;
+use crate::broker::readers::Place;
+use crate::broker::record::NewMessage;
 use crate::broker::reply::{self, Stored};
 use crate::broker::request::SendRequest;
 use crate::broker::state::BrokerState;
 use crate::broker::topics::{self, Topic};
-use crate::broker::transactions::{self, NewHalf};
+use crate::broker::transactions;
 use crate::protocol::code::CLIENT_VERSION;
 use crate::protocol::frame::Frame;
 use crate::protocol::header::HeaderView;
@@ -82,7 +84,7 @@ impl Store {
         check_body(state, frame.body, request)?;
         let counters = &state.shared.counters;
         if request.batch {
-            let (queue_offset, ids) = append_batch(state, topic, queue_id, frame.body)?;
+            let (queue_offset, ids) = append_batch(state, topic, queue_id, request, frame.body)?;
             if swallow {
                 counters.swallowed_replies.add(1);
             } else if !header.is_oneway() {
@@ -104,16 +106,8 @@ impl Store {
         let queue_offset = if request.sys_flag & sys_flag::TRANSACTION_PREPARED != 0
             && transactions::is_half(&request.properties)
         {
-            let half = NewHalf {
-                topic,
-                queue_id,
-                sys_flag: request.sys_flag,
-                born_ms: request.born_ms,
-                properties: &request.properties,
-                body: frame.body,
-                commit_log_offset,
-            };
-            let Some(place) = state.transactions.begin(state, &half) else {
+            let half = new_message(topic, queue_id, request, frame.body, commit_log_offset);
+            let Some(place) = state.transactions.begin(state, topic, &half) else {
                 return refuse(ResponseCode::SYSTEM_ERROR, "too many open transactions");
             };
             place
@@ -121,7 +115,12 @@ impl Store {
             counters.messages.add(1);
             counters.body_bytes.add(frame.body.len() as u64);
             // The queue was looked up above.
-            topic.append(queue_id as usize, 1).unwrap_or_default()
+            let place = topic.append(queue_id as usize, 1).unwrap_or_default();
+            if topic.is_read() {
+                let new = new_message(topic, queue_id, request, frame.body, commit_log_offset);
+                keep(state, &new, place);
+            }
+            place
         };
         if header.is_oneway() {
             return Ok(());
@@ -156,6 +155,7 @@ fn append_batch(
     state: &BrokerState,
     topic: &Topic,
     queue_id: u32,
+    request: &SendRequest<'_>,
     body: &[u8],
 ) -> Result<(u64, String), Refusal> {
     let Ok(records) = batch::records(body).collect::<Result<Vec<_>, _>>() else {
@@ -169,7 +169,7 @@ fn append_batch(
     };
     let counters = &state.shared.counters;
     let mut ids = String::new();
-    for record in &records {
+    for (place, record) in (queue_offset..).zip(&records) {
         let stored = record.properties.len() + record.body.len();
         let commit_log_offset = state.append_bytes(RECORD_BYTES + topic.name.len() + stored);
         if !ids.is_empty() {
@@ -178,9 +178,49 @@ fn append_batch(
         let id = state.message_ids.with(commit_log_offset);
         ids.push_str(str::from_utf8(&id).unwrap_or_default());
         counters.body_bytes.add(record.body.len() as u64);
+        if topic.is_read() {
+            let new = NewMessage {
+                properties: str::from_utf8(record.properties).unwrap_or_default(),
+                flag: record.flag,
+                ..new_message(topic, queue_id, request, record.body, commit_log_offset)
+            };
+            keep(state, &new, place);
+        }
     }
     counters.messages.add(records.len() as u64);
     Ok((queue_offset, ids))
+}
+
+fn new_message<'a>(
+    topic: &'a Topic,
+    queue_id: u32,
+    request: &'a SendRequest<'_>,
+    body: &'a [u8],
+    commit_log_offset: u64,
+) -> NewMessage<'a> {
+    NewMessage {
+        topic: &topic.name,
+        queue_id,
+        flag: 0,
+        sys_flag: request.sys_flag,
+        born_ms: request.born_ms,
+        properties: &request.properties,
+        body,
+        commit_log_offset,
+    }
+}
+
+/// Keeps a message for those who pull it.
+#[inline(never)]
+fn keep(state: &BrokerState, new: &NewMessage<'_>, queue_offset: u64) {
+    if let Some(record) = new.record(state, queue_offset) {
+        let place = Place {
+            topic: new.topic,
+            queue_id: new.queue_id,
+            offset: queue_offset,
+        };
+        state.readers.keep(state, place, record);
+    }
 }
 
 /// UNIQ_KEY; most clients write it first.

@@ -1,7 +1,7 @@
 //! The topics of one broker.
 
-use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::protocol::route::permission;
@@ -18,6 +18,8 @@ pub(super) const BENCHMARK_TOPIC: &str = "BenchmarkTest";
 pub(super) struct Topic {
     pub(super) name: String,
     permission: AtomicI32,
+    /// Whether somebody pulls its messages.
+    read: AtomicBool,
     /// Next offset of each queue. Written by the broker's thread only, read by any.
     queues: Box<[AtomicU64]>,
 }
@@ -27,6 +29,7 @@ impl Topic {
         Self {
             name: name.to_owned(),
             permission: AtomicI32::new(permission),
+            read: AtomicBool::new(false),
             queues: (0..queues).map(|_| AtomicU64::new(0)).collect(),
         }
     }
@@ -52,6 +55,21 @@ impl Topic {
         Some(offset)
     }
 
+    /// From now on somebody pulls its messages.
+    pub(super) fn begin_reading(&self) {
+        self.read.store(true, Ordering::Relaxed);
+    }
+
+    #[inline]
+    pub(super) fn is_read(&self) -> bool {
+        self.read.load(Ordering::Relaxed)
+    }
+
+    /// Messages of a queue, if there is such a one.
+    pub(super) fn length(&self, queue: usize) -> Option<u64> {
+        Some(self.queues.get(queue)?.load(Ordering::Relaxed))
+    }
+
     /// Messages per queue.
     pub(super) fn lengths(&self) -> Vec<u64> {
         self.queues
@@ -66,6 +84,8 @@ impl Topic {
 #[derive(Debug, Default)]
 pub(super) struct TopicTable {
     topics: Mutex<BTreeMap<String, Arc<Topic>>>,
+    /// Topics that were pulled before they were made.
+    expected: Mutex<BTreeSet<String>>,
     /// Changes whenever a cached topic may be outdated.
     generation: AtomicU64,
 }
@@ -73,6 +93,17 @@ pub(super) struct TopicTable {
 impl TopicTable {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Topic>>> {
         self.topics.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn expected(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.expected.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has a topic read from its first message on, once it is made.
+    pub(super) fn expect(&self, name: &str) {
+        if is_legal_name(name) {
+            self.expected().insert(name.to_owned());
+        }
     }
 
     #[inline]
@@ -96,6 +127,10 @@ impl TopicTable {
             for (new, old) in topic.queues.iter().zip(&old.queues) {
                 new.store(old.load(Ordering::Relaxed), Ordering::Relaxed);
             }
+            topic.read.store(old.is_read(), Ordering::Relaxed);
+        }
+        if self.expected().remove(name) {
+            topic.begin_reading();
         }
         let topic = Arc::new(topic);
         topics.insert(name.to_owned(), Arc::clone(&topic));

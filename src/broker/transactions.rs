@@ -5,7 +5,6 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,12 +12,14 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use crate::broker::behaviour::{is_nth, nanos};
+use crate::broker::readers::Place;
+use crate::broker::record::NewMessage;
 use crate::broker::state::BrokerState;
 use crate::broker::topics::Topic;
 use crate::protocol::message_id::offset_message_id;
 use crate::protocol::stored::StoredMessage;
 use crate::protocol::transaction::{CheckTransaction, EndTransaction, Resolution};
-use crate::protocol::{SerializeType, properties, sys_flag};
+use crate::protocol::{SerializeType, properties};
 
 /// Most bytes of half messages one broker keeps.
 const MOST_BYTES: usize = 256 * 1024 * 1024;
@@ -60,19 +61,6 @@ struct Open {
     ended_number: u64,
 }
 
-/// What a half message is made of, besides its body.
-#[derive(Debug)]
-pub(super) struct NewHalf<'a> {
-    pub(super) topic: &'a Arc<Topic>,
-    pub(super) queue_id: u32,
-    pub(super) sys_flag: i32,
-    /// When it was sent, in ms since 1970.
-    pub(super) born_ms: i64,
-    pub(super) properties: &'a str,
-    pub(super) body: &'a [u8],
-    pub(super) commit_log_offset: u64,
-}
-
 /// Whether properties make a message a half one.
 pub(super) fn is_half(properties: &str) -> bool {
     properties::parse(properties).any(|pair| pair == (properties::HALF, "true"))
@@ -80,7 +68,12 @@ pub(super) fn is_half(properties: &str) -> bool {
 
 impl Transactions {
     /// Keeps a half message; its place among them, or `None` when there are too many.
-    pub(super) fn begin(&self, state: &BrokerState, new: &NewHalf<'_>) -> Option<u64> {
+    pub(super) fn begin(
+        &self,
+        state: &BrokerState,
+        topic: &Arc<Topic>,
+        new: &NewMessage<'_>,
+    ) -> Option<u64> {
         let mut open = self.open.borrow_mut();
         if open.bytes > MOST_BYTES {
             return None;
@@ -95,10 +88,10 @@ impl Transactions {
         let half = Half {
             group: property(properties::PRODUCER_GROUP),
             message_id: property(properties::UNIQUE_ID_KEY),
-            topic: Arc::clone(new.topic),
+            topic: Arc::clone(topic),
             queue_id: new.queue_id,
             queue_offset,
-            record: record(state, new, queue_offset)?,
+            record: new.record(state, queue_offset)?,
             body_bytes: new.body.len() as u64,
             check_at_ns: state.now_ns().saturating_add(nanos(checks.first_after)),
             checks_left: checks.most,
@@ -141,7 +134,10 @@ impl Transactions {
         };
         open.bytes -= half.record.len();
         if end.resolution == Resolution::Commit {
-            half.topic.append(half.queue_id as usize, 1);
+            let place = half.topic.append(half.queue_id as usize, 1);
+            if let (true, Some(offset)) = (half.topic.is_read(), place) {
+                keep_committed(state, &half, offset);
+            }
             counters.messages.add(1);
             counters.body_bytes.add(half.body_bytes);
             counters.committed.add(1);
@@ -204,6 +200,26 @@ impl Transactions {
     }
 }
 
+/// Keeps what was a half message for those who pull its topic.
+fn keep_committed(state: &BrokerState, half: &Half, offset: u64) {
+    let Ok((message, _)) = StoredMessage::parse(&half.record) else {
+        return;
+    };
+    let committed = StoredMessage {
+        queue_offset: i64::try_from(offset).unwrap_or(i64::MAX),
+        ..message
+    };
+    let mut record = Vec::new();
+    if committed.write(&mut record).is_ok() {
+        let place = Place {
+            topic: &half.topic.name,
+            queue_id: half.queue_id,
+            offset,
+        };
+        state.readers.keep(state, place, record);
+    }
+}
+
 fn push_check(state: &BrokerState, connection: u64, at: u64, half: &Half) {
     let id = offset_message_id(state.shared.address, at);
     let check = CheckTransaction {
@@ -221,30 +237,4 @@ fn push_check(state: &BrokerState, connection: u64, at: u64, half: &Half) {
         .encode(SerializeType::Json, &mut frame);
     state.shared.counters.checks.add(1);
     state.pushes.push(connection, &frame);
-}
-
-/// The stored message as a check carries it.
-fn record(state: &BrokerState, new: &NewHalf<'_>, queue_offset: u64) -> Option<Vec<u8>> {
-    let here = SocketAddr::V4(state.shared.address);
-    let stored = StoredMessage {
-        body_crc: crc32fast::hash(new.body) & 0x7fff_ffff,
-        queue_id: i32::try_from(new.queue_id).unwrap_or(i32::MAX),
-        flag: 0,
-        queue_offset: i64::try_from(queue_offset).unwrap_or(i64::MAX),
-        commit_log_offset: i64::try_from(new.commit_log_offset).unwrap_or(i64::MAX),
-        // The bits of the transaction are taken off, those of compression stay.
-        sys_flag: new.sys_flag & !sys_flag::TRANSACTION_ROLLBACK,
-        born_ms: new.born_ms,
-        born_host: here,
-        stored_ms: new.born_ms,
-        store_host: here,
-        reconsume_times: 0,
-        prepared_offset: 0,
-        body: new.body,
-        topic: &new.topic.name,
-        properties: new.properties,
-    };
-    let mut bytes = Vec::new();
-    stored.write(&mut bytes).ok()?;
-    Some(bytes)
 }

@@ -14,6 +14,7 @@ use crate::broker::behaviour::Behaviour;
 use crate::broker::connection;
 use crate::broker::namesrv::NameServer;
 use crate::broker::port::Port;
+use crate::broker::readers::Readers;
 use crate::broker::spec::ClusterSpec;
 use crate::broker::state::{BrokerState, SharedBroker};
 use crate::broker::transactions::Transactions;
@@ -119,6 +120,7 @@ impl Worker {
                 connections.spawn_local(connection::serve(stream, Rc::clone(&serving)));
             })?;
             tokio::task::spawn_local(Transactions::check(Rc::clone(&state)));
+            tokio::task::spawn_local(Readers::expire(Rc::clone(&state)));
             brokers.push((index, state, port));
         }
         let namesrv = match plan.namesrv {

@@ -1,12 +1,12 @@
 //! Requests outside the send path: routes, heartbeats, unregister. One connection per address,
 //! apart from those that carry messages, so neither waits behind the other (R218).
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot, watch};
 
 use crate::client::incoming::Incoming;
 use crate::protocol::signature::Credentials;
@@ -15,7 +15,7 @@ use crate::transport::connection::{ConnectionLimits, Request};
 use crate::transport::driver::{Coalesce, DriverOptions};
 use crate::transport::link::LinkOptions;
 use crate::transport::{
-    CloseReason, Entry, Handler, IoCounters, Link, Nanos, Refusal, SocketOptions, Tls,
+    CloseReason, Entry, Handler, IoCounters, Link, LinkState, Nanos, Refusal, SocketOptions, Tls,
 };
 
 /// Requests one control connection holds at most.
@@ -102,7 +102,12 @@ impl Handler<Waiter> for Waiters {
 
     fn late(&mut self, _header: &HeaderView<'_>) {}
 
-    fn request(&mut self, header: &HeaderView<'_>, body: &[u8]) -> Option<RemotingCommand> {
+    fn request(
+        &mut self,
+        header: &HeaderView<'_>,
+        body: &[u8],
+        _at: Nanos,
+    ) -> Option<RemotingCommand> {
         self.incoming.request(&self.address, header, body)
     }
 
@@ -122,6 +127,40 @@ pub struct Control {
     form: SerializeType,
     credentials: Option<Credentials>,
     incoming: Arc<Incoming>,
+    returned: Arc<Returned>,
+}
+
+/// Addresses whose connection was lost and has been made again: the other side knows nothing of this
+/// client any more.
+#[derive(Debug, Default)]
+struct Returned {
+    addresses: Mutex<BTreeSet<String>>,
+    /// Whoever introduces the client again.
+    wake: Notify,
+}
+
+impl Returned {
+    fn lock(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.addresses
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Follows a link until it is closed.
+    async fn follow(
+        self: Arc<Self>,
+        address: String,
+        mut state: watch::Receiver<LinkState<Waiter>>,
+    ) {
+        let is_up = |state: &LinkState<Waiter>| matches!(state, LinkState::Up(_));
+        while state.wait_for(is_up).await.is_ok()
+            && state.wait_for(|state| !is_up(state)).await.is_ok()
+            && state.wait_for(is_up).await.is_ok()
+        {
+            self.lock().insert(address.clone());
+            self.wake.notify_one();
+        }
+    }
 }
 
 impl Control {
@@ -157,7 +196,18 @@ impl Control {
             form,
             credentials,
             incoming: Arc::default(),
+            returned: Arc::default(),
         }
+    }
+
+    /// Told when [`Control::take_returned`] has something.
+    pub(super) fn returned(&self) -> &Notify {
+        &self.returned.wake
+    }
+
+    /// Addresses whose connection was made again since the last call.
+    pub(super) fn take_returned(&self) -> BTreeSet<String> {
+        std::mem::take(&mut *self.returned.lock())
     }
 
     /// What the other sides ask.
@@ -173,12 +223,11 @@ impl Control {
                 ended: Vec::new(),
                 incoming: Arc::clone(&self.incoming),
             };
-            Arc::new(Link::open(
-                address,
-                handler,
-                self.options.clone(),
-                &Handle::current(),
-            ))
+            let options = self.options.clone();
+            let link = Link::open(address, handler, options, &Handle::current());
+            let returned = Arc::clone(&self.returned);
+            tokio::spawn(returned.follow(address.to_owned(), link.watch()));
+            Arc::new(link)
         });
         Arc::clone(link)
     }

@@ -1,5 +1,7 @@
 //! Why an attempt or a send did not succeed, as kinds that can be counted.
 
+use std::time::Duration;
+
 use thiserror::Error;
 
 /// What an attempt or a send failed of; cheap to copy, stable under its label.
@@ -26,6 +28,8 @@ pub enum ErrorKind {
     LocalLimit,
     /// Refused by validation (R26–R29).
     Illegal,
+    /// A request was stored, and no answer came in time (10006).
+    NoReply,
     /// The run or the producer ended before an answer came.
     Unanswered,
 }
@@ -46,6 +50,7 @@ impl ErrorKind {
             Self::BadReply => ("bad_reply", None),
             Self::LocalLimit => ("local_limit", None),
             Self::Illegal => ("illegal", None),
+            Self::NoReply => ("no_reply", None),
             Self::Unanswered => ("unanswered", None),
         }
     }
@@ -109,6 +114,16 @@ pub enum ClientError {
         target: String,
         /// The system's answer.
         detail: String,
+    },
+    /// A request had no answer in time (10006).
+    #[error(
+        "no answer to request {correlation_id} within {timeout:?}; is a consumer of the topic answering?"
+    )]
+    NoReply {
+        /// CORRELATION_ID of the request.
+        correlation_id: String,
+        /// The time given.
+        timeout: Duration,
     },
     /// A send failed after all its attempts.
     #[error("send failed ({kind}) after {attempts} attempt(s): {detail}")]

@@ -1,21 +1,29 @@
 //! What brokers ask of a client (R179, R180): answered here, on the connections that carry heartbeats.
 
 use std::collections::HashMap;
+use std::fmt::Display;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::client::checks::Checks;
+use crate::client::request::pending::PendingRequests;
 use crate::protocol::{HeaderView, RemotingCommand, RequestCode, ResponseCode};
 
 /// The requests of all brokers; shared by the connections of an instance.
 #[derive(Debug, Default)]
 pub(super) struct Incoming {
     checks: Mutex<HashMap<String, Arc<Checks>>>,
+    replies: Arc<PendingRequests>,
 }
 
 impl Incoming {
     /// Has the transactions of a producer group checked (R73).
     pub(super) fn register(&self, group: &str, checks: Arc<Checks>) {
         self.lock().insert(group.to_owned(), checks);
+    }
+
+    /// Requests that wait for their answers.
+    pub(super) fn replies(&self) -> &Arc<PendingRequests> {
+        &self.replies
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<Checks>>> {
@@ -34,6 +42,9 @@ impl Incoming {
             RequestCode::CHECK_TRANSACTION_STATE => {
                 self.check(address, header, body);
                 None
+            }
+            RequestCode::PUSH_REPLY_MESSAGE_TO_CLIENT => {
+                Some(push_answer(header.opaque, self.replies.take(header, body)))
             }
             // Of consumers, which this client is not.
             RequestCode::NOTIFY_CONSUMER_IDS_CHANGED
@@ -61,6 +72,15 @@ impl Incoming {
             },
             Err(error) => tracing::warn!(address, %error, "unreadable transaction check"),
         }
+    }
+}
+
+/// The answer to a pushed reply, which the responder's broker waits for (R82).
+pub(crate) fn push_answer<E: Display>(opaque: i32, taken: Result<(), E>) -> RemotingCommand {
+    match taken {
+        Ok(()) => RemotingCommand::response(ResponseCode::SUCCESS, opaque),
+        Err(error) => RemotingCommand::response(ResponseCode::SYSTEM_ERROR, opaque)
+            .with_remark(error.to_string()),
     }
 }
 

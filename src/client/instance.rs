@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -13,13 +13,15 @@ use tokio::sync::{Notify, oneshot};
 use crate::client::broker_table::{BrokerTable, KnownBroker};
 use crate::client::checks::{CheckConfig, Checks, TransactionChecker};
 use crate::client::config::{ClientConfig, QueueOrder, SendConfig};
-use crate::client::control::Control;
+use crate::client::control::{Control, ControlError};
 use crate::client::error::ClientError;
 use crate::client::fault::FaultTable;
 use crate::client::maintenance;
 use crate::client::namesrv::{Namesrv, RouteAnswer};
+use crate::client::request::pending::PendingRequests;
 use crate::client::topic::Topic;
 use crate::client::validate;
+use crate::protocol::RemotingCommand;
 use crate::protocol::message_id::UniquePrefix;
 use crate::transport::Nanos;
 use crate::transport::clock::wall_millis;
@@ -72,12 +74,30 @@ pub(super) struct Shared {
     pub(super) wake: Notify,
     /// A broker is gone, or does not know a topic.
     pub(super) trouble: AtomicBool,
+    /// Addresses that had a heartbeat.
+    greeted: Mutex<BTreeSet<String>>,
 }
 
 impl Shared {
     pub(super) fn topics(&self) -> Vec<(Arc<Topic>, u32)> {
         let topics = self.topics.lock().unwrap_or_else(PoisonError::into_inner);
         topics.values().cloned().collect()
+    }
+
+    fn greeted(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.greeted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Addresses of a topic's brokers that had no heartbeat yet.
+    fn ungreeted(&self, topic: &str) -> BTreeSet<String> {
+        let greeted = self.greeted();
+        let topics = self.topics.lock().unwrap_or_else(PoisonError::into_inner);
+        let route = topics.get(topic).and_then(|(topic, _)| topic.route());
+        let brokers = route.iter().flat_map(|route| &route.brokers);
+        let addresses = brokers.filter_map(|broker| broker.address.clone());
+        addresses
+            .filter(|address| !greeted.contains(address))
+            .collect()
     }
 
     pub(super) fn groups(&self) -> Vec<String> {
@@ -165,6 +185,7 @@ impl ClientInstance {
             groups: Mutex::default(),
             wake: Notify::new(),
             trouble: AtomicBool::new(false),
+            greeted: Mutex::default(),
             config,
         };
         let lifecycle = Lifecycle {
@@ -340,6 +361,55 @@ impl ClientInstance {
         let entry = topics.entry(name.to_owned());
         let (topic, _) = entry.or_insert_with(|| (Arc::new(Topic::new(name, order)), most));
         Arc::clone(topic)
+    }
+
+    /// Asks a broker something outside the send path; its answer may be a refusal.
+    ///
+    /// # Errors
+    /// [`ControlError`]; closed, unless the instance runs.
+    ///
+    /// # Cancel safety
+    /// Safe; the answer is dropped then.
+    pub(super) async fn ask(
+        &self,
+        address: &str,
+        command: RemotingCommand,
+        timeout: Duration,
+    ) -> Result<RemotingCommand, ControlError> {
+        let closed = || ControlError::Lost {
+            address: address.to_owned(),
+            detail: "the client is shut down".to_owned(),
+        };
+        let handle = self.running().map_err(|_| closed())?;
+        let (shared, to) = (Arc::clone(&self.shared), address.to_owned());
+        let asked =
+            handle.spawn(async move { shared.control.request(&to, command, timeout).await });
+        asked.await.unwrap_or_else(|_| Err(closed()))
+    }
+
+    /// Requests of this client that wait for their answers.
+    #[must_use]
+    pub fn pending_requests(&self) -> &Arc<PendingRequests> {
+        self.shared.control.incoming().replies()
+    }
+
+    /// Waits until the brokers of a topic have had a heartbeat of this client, or failed to answer one
+    /// (R77): only then do they push answers to it.
+    ///
+    /// # Cancel safety
+    /// Safe; the heartbeats go on.
+    pub async fn greet(&self, topic: &str) {
+        let Ok(handle) = self.running() else { return };
+        let shared = Arc::clone(&self.shared);
+        let new = shared.ungreeted(topic);
+        if new.is_empty() {
+            return;
+        }
+        let greeting = handle.spawn(async move {
+            maintenance::heartbeat(&shared, &new).await;
+            shared.greeted().extend(new);
+        });
+        drop(greeting.await);
     }
 
     /// Asks for a route refresh soon: a broker is gone, or does not know the topic.

@@ -29,9 +29,11 @@ pub(super) async fn run(shared: Arc<Shared>) {
         } else {
             shared.config.route_refresh.min(shared.config.heartbeat)
         };
-        let woken = tokio::time::timeout(period, shared.wake.notified())
-            .await
-            .is_ok();
+        let woken = tokio::select! {
+            () = shared.wake.notified() => true,
+            () = shared.control.returned().notified() => true,
+            () = tokio::time::sleep(period) => false,
+        };
         let trouble = shared.trouble.swap(false, Ordering::Relaxed);
         if trouble {
             trouble_until = Nanos::now().plus(TROUBLE_LASTS);
@@ -50,7 +52,14 @@ pub(super) async fn run(shared: Arc<Shared>) {
             heartbeat(&shared, &masters).await;
             heartbeat_due = now.plus(shared.config.heartbeat);
         } else {
-            let new: BTreeSet<String> = masters.difference(&met).cloned().collect();
+            let mut new: BTreeSet<String> = masters.difference(&met).cloned().collect();
+            new.extend(
+                shared
+                    .control
+                    .take_returned()
+                    .intersection(&masters)
+                    .cloned(),
+            );
             heartbeat(&shared, &new).await;
         }
         met = masters;
@@ -84,7 +93,7 @@ async fn refresh_routes(shared: &Shared) {
 }
 
 /// All at once, each with its own timeout (R254).
-async fn heartbeat(shared: &Arc<Shared>, masters: &BTreeSet<String>) {
+pub(super) async fn heartbeat(shared: &Arc<Shared>, masters: &BTreeSet<String>) {
     let groups = shared.groups();
     if groups.is_empty() || masters.is_empty() {
         return;

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -9,7 +10,7 @@ use crate::client::compression::Compression;
 use crate::client::error::ClientError;
 use crate::client::message_queue::java_hash;
 use crate::protocol::batch::BatchRecord;
-use crate::protocol::message_id::UNIQUE_ID_CHARS;
+use crate::protocol::message_id::{UNIQUE_ID_CHARS, UniqueId};
 use crate::protocol::properties;
 use crate::protocol::send::{SendKind, SendRequest};
 use crate::protocol::sys_flag;
@@ -56,6 +57,10 @@ struct More {
     id_places: Option<Arc<[usize]>>,
     /// Hash of the key that orders it.
     sharding_hash: Option<i32>,
+    /// It is the answer to a request.
+    is_reply: bool,
+    /// A request that its message id tells from others.
+    asks_by_id: bool,
 }
 
 impl Message {
@@ -130,6 +135,7 @@ impl Message {
             more: Some(Box::new(More {
                 id_places: Some(id_places.into()),
                 sharding_hash: first.sharding_hash(),
+                ..More::default()
             })),
             ..batch
         })
@@ -258,6 +264,63 @@ impl Message {
         self.encode(name, value)
     }
 
+    /// A request whose answer goes to this client, if it comes within `ttl`; `correlation` tells it from
+    /// others (R77).
+    ///
+    /// # Errors
+    /// [`ClientError::Illegal`] for less than a millisecond or a batch, and as [`Message::with_property`].
+    pub fn asking(
+        self,
+        correlation: &str,
+        client_id: &str,
+        ttl: Duration,
+    ) -> Result<Self, ClientError> {
+        if self.id_places().is_some() {
+            return Err(illegal("a batch is no request".to_owned()));
+        }
+        if ttl.as_millis() == 0 {
+            return Err(illegal(
+                "a request waits for its answer for a time".to_owned(),
+            ));
+        }
+        self.encode(properties::CORRELATION_ID, correlation)?
+            .encode(properties::REPLY_TO_CLIENT, client_id)?
+            .encode(properties::TTL, &ttl.as_millis().to_string())
+    }
+
+    /// The same, told from others by its message id.
+    ///
+    /// # Errors
+    /// As [`Message::asking`].
+    pub fn asking_by_id(self, client_id: &str, ttl: Duration) -> Result<Self, ClientError> {
+        let mut message = self.asking(&"0".repeat(UNIQUE_ID_CHARS), client_id, ttl)?;
+        message.more.get_or_insert_default().asks_by_id = true;
+        Ok(message)
+    }
+
+    /// The answer to a request that had these properties (R83).
+    ///
+    /// # Errors
+    /// [`ClientError::Illegal`] (10007) for what is no request.
+    pub fn answering<'a>(
+        body: impl Into<Bytes>,
+        property: impl Fn(&str) -> Option<&'a str>,
+    ) -> Result<Self, ClientError> {
+        let copied = [
+            properties::CORRELATION_ID,
+            properties::REPLY_TO_CLIENT,
+            properties::TTL,
+        ];
+        let mut reply = Self::new(body).encode(properties::MESSAGE_TYPE, "reply")?;
+        for name in copied {
+            let value = property(name)
+                .ok_or_else(|| illegal(format!("what is answered has no {name} (10007)")))?;
+            reply = reply.encode(name, value)?;
+        }
+        reply.more.get_or_insert_default().is_reply = true;
+        Ok(reply)
+    }
+
     fn encode(mut self, name: &str, value: &str) -> Result<Self, ClientError> {
         if name.trim().is_empty() || value.trim().is_empty() {
             return Err(illegal(format!("{name:?}={value:?} is blank")));
@@ -314,6 +377,17 @@ impl Message {
         self.more.as_deref()?.id_places.as_deref()
     }
 
+    /// Its properties if it is a request that has to be given its message id as CORRELATION_ID, with that.
+    #[inline]
+    #[must_use]
+    pub fn correlated(&self, id: &UniqueId) -> Option<Vec<u8>> {
+        self.more.as_deref()?.asks_by_id.then(|| {
+            let mut properties = self.properties.to_vec();
+            properties::replace(&mut properties, properties::CORRELATION_ID, &id.0);
+            properties
+        })
+    }
+
     /// Hash of the key that orders it.
     #[inline]
     #[must_use]
@@ -325,9 +399,11 @@ impl Message {
     #[inline]
     #[must_use]
     pub fn kind(&self) -> SendKind {
-        let request = match self.id_places() {
+        let request = match self.more.as_deref() {
             None => SendRequest::Single,
-            Some(_) => SendRequest::Batch,
+            Some(more) if more.id_places.is_some() => SendRequest::Batch,
+            Some(more) if more.is_reply => SendRequest::Reply,
+            Some(_) => SendRequest::Single,
         };
         SendKind {
             request,
@@ -525,6 +601,46 @@ mod tests {
             packed.compressed(&Compression::default()).kind().sys_flag,
             0x305
         );
+    }
+
+    /// R77, R83.
+    #[test]
+    fn a_request_and_its_answer_name_each_other() {
+        let second = Duration::from_secs(1);
+        let request = Message::new("x").asking("c7", "me@1", second).unwrap();
+        let expected =
+            b"WAIT\x01true\x02CORRELATION_ID\x01c7\x02REPLY_TO_CLIENT\x01me@1\x02TTL\x011000\x02";
+        assert_eq!(request.properties(), expected);
+        let property = |wanted: &str| request.pairs().find(|(n, _)| *n == wanted).map(|(_, v)| v);
+        let reply = Message::answering("y", property).unwrap();
+        assert_eq!(reply.kind().request, SendRequest::Reply);
+        assert_eq!(
+            reply.properties(),
+            b"WAIT\x01true\x02MSG_TYPE\x01reply\x02CORRELATION_ID\x01c7\x02REPLY_TO_CLIENT\x01me@1\x02TTL\x011000\x02"
+        );
+        assert!(Message::answering("y", |_| None).is_err());
+        assert!(
+            Message::new("x")
+                .asking("c", "me", Duration::from_micros(1))
+                .is_err()
+        );
+        let batch = Message::batch(&[Message::new("x")]).unwrap();
+        assert!(batch.asking("c", "me", second).is_err());
+    }
+
+    #[test]
+    fn a_request_is_told_from_others_by_its_id_wherever_that_stands() {
+        let id = UniqueId([b'7'; UNIQUE_ID_CHARS]);
+        let request = Message::new("x")
+            .asking_by_id("me", Duration::from_secs(1))
+            .unwrap();
+        let request = request.with_wait(false).with_tags("T").unwrap();
+        let given = String::from_utf8(request.correlated(&id).unwrap()).unwrap();
+        let expected = format!(
+            "WAIT\x01false\x02CORRELATION_ID\x01{id}\x02REPLY_TO_CLIENT\x01me\x02TTL\x011000\x02TAGS\x01T\x02"
+        );
+        assert_eq!(given, expected);
+        assert_eq!(Message::new("x").correlated(&id), None);
     }
 
     #[test]

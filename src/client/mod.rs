@@ -9,6 +9,7 @@
 //! - [`producer`] (`send().await`) with its completion slot and `admission`; `load` is the other face
 //! - [`message_queue`]: a queue as users name it, and how one is selected
 //! - [`transaction`] over [`producer`], and the brokers' [`checks`]; `incoming` is what brokers ask
+//! - [`request`]: messages that are answered, who waits and who answers
 //! - [`message`] with [`compression`], [`validate`], [`config`], [`error`]: what is given and what can
 //!   go wrong
 //! - [`requirements`]: the numbered rules that comments cite, as in (R142)
@@ -22,7 +23,7 @@ pub mod config;
 pub mod control;
 pub mod error;
 pub mod fault;
-mod incoming;
+pub(crate) mod incoming;
 pub mod instance;
 mod maintenance;
 pub mod message;
@@ -32,6 +33,7 @@ pub mod producer;
 pub mod publish_route;
 pub mod queue_choice;
 pub mod receipt;
+pub mod request;
 pub mod requirements;
 pub mod retry;
 pub mod send;
@@ -55,5 +57,6 @@ pub use message::{Delivery, Message};
 pub use message_queue::MessageQueue;
 pub use producer::{Producer, SendResult};
 pub use receipt::Receipt;
+pub use request::{Reply, Request, RequestHandler, Responder};
 pub use topic::Topic;
 pub use transaction::{TransactionProducer, TransactionResult};

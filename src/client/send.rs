@@ -181,6 +181,7 @@ impl<C: Carrier> SendCore<C> {
                     Followed {
                         state,
                         connection: None,
+                        greeted: false,
                     }
                 })
                 .collect(),
@@ -325,12 +326,13 @@ impl<C: Carrier> SendCore<C> {
                         let message = send.carrier.message();
                         let id_places = message.id_places();
                         let unique_id = prefix.with(send.track.id);
+                        let correlated = message.correlated(&unique_id);
                         let mut fields = SendFields {
                             opaque,
                             queue_id: send.track.queue.map_or(0, |queue| queue.queue_id),
                             oneway,
                             unique_id: id_places.is_none().then_some(&unique_id),
-                            properties: message.properties(),
+                            properties: correlated.as_deref().unwrap_or(message.properties()),
                             born: self.born.digits(),
                             body_bytes: message.body().len(),
                             signature: None,
@@ -388,6 +390,28 @@ impl<C: Carrier> SendCore<C> {
             command.encode(form, out.copied());
         });
         told.is_ok()
+    }
+
+    /// Makes its connections known to their brokers as those of a client, by this heartbeat: those that
+    /// are new, or all.
+    pub fn greet(&mut self, heartbeat: &RemotingCommand, all: bool) {
+        let mut command = heartbeat.clone().oneway();
+        if let Some(credentials) = &self.instance.config().credentials {
+            credentials.sign(&mut command);
+        }
+        let form = self.instance.config().transport.header;
+        for link in self.lanes.iter_mut().flat_map(|lane| &mut lane.links) {
+            let Some(connection) = &link.connection else {
+                continue;
+            };
+            if all || !link.greeted {
+                let told = connection.batch().tell(|opaque, out| {
+                    command.opaque = opaque;
+                    command.encode(form, out.copied());
+                });
+                link.greeted = told.is_ok();
+            }
+        }
     }
 
     /// Bytes submitted that no connection has begun to write.

@@ -7,6 +7,8 @@ pub struct RequestCode(pub i32);
 impl RequestCode {
     /// Send with long field names.
     pub const SEND_MESSAGE: Self = Self(10);
+    /// A consumer asks for the messages of a queue.
+    pub const PULL_MESSAGE: Self = Self(11);
     /// Heartbeat of a client with its groups.
     pub const HEART_BEAT: Self = Self(34);
     /// A client leaves.
@@ -68,6 +70,12 @@ impl ResponseCode {
     pub const NO_PERMISSION: Self = Self(16);
     /// No such topic.
     pub const TOPIC_NOT_EXIST: Self = Self(17);
+    /// A pull found no new messages for as long as it may wait.
+    pub const PULL_NOT_FOUND: Self = Self(19);
+    /// A pull found none that matched; others may follow at once.
+    pub const PULL_RETRY_IMMEDIATELY: Self = Self(20);
+    /// The queue does not reach to the offset of a pull.
+    pub const PULL_OFFSET_MOVED: Self = Self(21);
     /// A parameter is out of range, for example the queue id.
     pub const INVALID_PARAMETER: Self = Self(29);
     /// Legacy: no buyer id.

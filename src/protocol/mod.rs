@@ -10,6 +10,7 @@
 //! - [`send`]: SEND_MESSAGE(_V2): template of the request (hot path), request and reply views
 //! - [`route`], [`heartbeat`]: name server routes, client heartbeats
 //! - [`transaction`]: how transactions are ended and asked for
+//! - [`request_reply`], [`pull`]: how answers to requests reach who asked, how messages are read
 //! - [`signature`]: requests signed for an account
 //! - [`properties`], [`message_id`]: message properties string, unique and offset message ids
 //! - [`code`]: request, response and language codes, send statuses
@@ -23,6 +24,8 @@ pub mod header;
 pub mod heartbeat;
 pub mod message_id;
 pub mod properties;
+pub mod pull;
+pub mod request_reply;
 pub mod route;
 pub mod send;
 pub mod signature;

@@ -33,6 +33,17 @@ pub const HALF: &str = "TRAN_MSG";
 /// Property of the producer group that is asked about a half message (R69).
 pub const PRODUCER_GROUP: &str = "PGROUP";
 
+/// Property that tells which request an answer belongs to (R77).
+pub const CORRELATION_ID: &str = "CORRELATION_ID";
+/// Property of the client id that waits for the answer to a request (R77).
+pub const REPLY_TO_CLIENT: &str = "REPLY_TO_CLIENT";
+/// Property of how long an answer is waited for, in ms (R77).
+pub const TTL: &str = "TTL";
+/// Property of the cluster that stored a message, set by its broker (R83).
+pub const CLUSTER: &str = "CLUSTER";
+/// Property that makes a message the answer to a request (R83).
+pub const MESSAGE_TYPE: &str = "MSG_TYPE";
+
 /// Appends one property.
 #[inline]
 pub fn write(out: &mut Vec<u8>, name: &str, value: &[u8]) {
@@ -52,6 +63,20 @@ pub fn remove(from: &mut Vec<u8>, name: &str) {
         }
     }
     *from = kept;
+}
+
+/// Puts another value of the same length into the pair of this name, where there is one.
+pub fn replace(within: &mut [u8], name: &str, value: &[u8]) {
+    for pair in within.split_inclusive_mut(|byte| *byte == VALUE_END) {
+        let place = name.len() + 1..pair.len().saturating_sub(1);
+        if pair.starts_with(name.as_bytes())
+            && pair.get(name.len()) == Some(&NAME_END)
+            && place.len() == value.len()
+            && let Some(old) = pair.get_mut(place)
+        {
+            old.copy_from_slice(value);
+        }
+    }
 }
 
 /// The pairs of a properties string, as Java reads them: pairs with an empty name or value are

@@ -47,7 +47,12 @@ pub trait Handler<T>: Send {
     /// A reply to a request that has already ended.
     fn late(&mut self, header: &HeaderView<'_>);
     /// The peer asks something; the default answers "not supported" (R180).
-    fn request(&mut self, header: &HeaderView<'_>, _body: &[u8]) -> Option<RemotingCommand> {
+    fn request(
+        &mut self,
+        header: &HeaderView<'_>,
+        _body: &[u8],
+        _at: Nanos,
+    ) -> Option<RemotingCommand> {
         (!header.is_oneway()).then(|| {
             RemotingCommand::response(ResponseCode::REQUEST_CODE_NOT_SUPPORTED, header.opaque)
                 .with_remark(format!(" request type {} not supported", header.code))
@@ -341,7 +346,7 @@ where
                 }
             } else if state.out.len() >= self.core.limits.out_bytes {
                 // Nobody reads the answers that wait already.
-            } else if let Some(answer) = self.handler.request(&header, frame.body) {
+            } else if let Some(answer) = self.handler.request(&header, frame.body, arrived) {
                 let mut bytes = Vec::new();
                 answer.encode(SerializeType::Json, &mut bytes);
                 state.enqueued += bytes.len() as u64;

@@ -23,12 +23,15 @@ pub(super) struct Lane<C> {
 pub(super) struct Followed<C> {
     pub(super) state: watch::Receiver<LinkState<Outgoing<C>>>,
     pub(super) connection: Option<Connection<Outgoing<C>>>,
+    /// Its broker has been told which client it belongs to.
+    pub(super) greeted: bool,
 }
 
 impl<C: Carrier> Lane<C> {
     pub(super) fn follow(&mut self) {
         for link in &mut self.links {
             if link.state.has_changed().unwrap_or(true) {
+                link.greeted = false;
                 link.connection = match &*link.state.borrow_and_update() {
                     LinkState::Up(connection) => Some(connection.clone()),
                     LinkState::Connecting | LinkState::Down { .. } => None,

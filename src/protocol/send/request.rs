@@ -40,7 +40,8 @@ impl<'a> SendRequestView<'a> {
     #[inline]
     pub fn parse(header: &HeaderView<'a>) -> Result<Self, DecodeError> {
         let (reply, letters) = match RequestCode(header.code) {
-            RequestCode::SEND_MESSAGE => (false, false),
+            // Pushed to a requester with the names it was sent with by the long form (R82).
+            RequestCode::SEND_MESSAGE | RequestCode::PUSH_REPLY_MESSAGE_TO_CLIENT => (false, false),
             RequestCode::SEND_REPLY_MESSAGE => (true, false),
             RequestCode::SEND_REPLY_MESSAGE_V2 => (true, true),
             _ => (false, true),
