@@ -377,15 +377,23 @@ impl Message {
         self.more.as_deref()?.id_places.as_deref()
     }
 
-    /// Its properties if it is a request that has to be given its message id as CORRELATION_ID, with that.
+    /// Its properties as they are sent with this id: into `room` are written those of a request that has
+    /// its message id as CORRELATION_ID.
     #[inline]
     #[must_use]
-    pub fn correlated(&self, id: &UniqueId) -> Option<Vec<u8>> {
-        self.more.as_deref()?.asks_by_id.then(|| {
-            let mut properties = self.properties.to_vec();
-            properties::replace(&mut properties, properties::CORRELATION_ID, &id.0);
-            properties
-        })
+    pub fn properties_with<'a>(&'a self, id: &UniqueId, room: &'a mut Vec<u8>) -> &'a [u8] {
+        match self.more.as_deref() {
+            Some(more) if more.asks_by_id => self.correlated(id, room),
+            _ => &self.properties,
+        }
+    }
+
+    #[cold]
+    fn correlated<'a>(&self, id: &UniqueId, room: &'a mut Vec<u8>) -> &'a [u8] {
+        room.clear();
+        room.extend_from_slice(&self.properties);
+        properties::replace(room, properties::CORRELATION_ID, &id.0);
+        room
     }
 
     /// Hash of the key that orders it.
@@ -635,12 +643,12 @@ mod tests {
             .asking_by_id("me", Duration::from_secs(1))
             .unwrap();
         let request = request.with_wait(false).with_tags("T").unwrap();
-        let given = String::from_utf8(request.correlated(&id).unwrap()).unwrap();
+        let mut room = Vec::new();
+        let given = str::from_utf8(request.properties_with(&id, &mut room)).unwrap();
         let expected = format!(
             "WAIT\x01false\x02CORRELATION_ID\x01{id}\x02REPLY_TO_CLIENT\x01me\x02TTL\x011000\x02TAGS\x01T\x02"
         );
         assert_eq!(given, expected);
-        assert_eq!(Message::new("x").correlated(&id), None);
     }
 
     #[test]

@@ -64,6 +64,8 @@ pub struct SendCore<C> {
     prefix: UniquePrefix,
     sequence: UniqueSequence,
     born: BornClock,
+    /// Room for the properties of a request.
+    correlated: Vec<u8>,
 }
 
 impl<C> std::fmt::Debug for SendCore<C> {
@@ -99,6 +101,7 @@ impl<C: Carrier> SendCore<C> {
             choice,
             sequence: UniqueSequence::default(),
             born: BornClock::new(wall_millis()),
+            correlated: Vec::new(),
         };
         core.refresh(Nanos::now());
         core
@@ -300,6 +303,7 @@ impl<C: Carrier> SendCore<C> {
             .map_or(Nanos::NEVER, |timeout| now.plus(timeout));
         let zero_copy_bytes = self.instance.config().transport.zero_copy_bytes;
         let (oneway, prefix) = (self.options.oneway, self.prefix);
+        let correlated = &mut self.correlated;
         for lane in &mut self.lanes {
             if lane.staged.is_empty() {
                 continue;
@@ -326,13 +330,12 @@ impl<C: Carrier> SendCore<C> {
                         let message = send.carrier.message();
                         let id_places = message.id_places();
                         let unique_id = prefix.with(send.track.id);
-                        let correlated = message.correlated(&unique_id);
                         let mut fields = SendFields {
                             opaque,
                             queue_id: send.track.queue.map_or(0, |queue| queue.queue_id),
                             oneway,
                             unique_id: id_places.is_none().then_some(&unique_id),
-                            properties: correlated.as_deref().unwrap_or(message.properties()),
+                            properties: message.properties_with(&unique_id, correlated),
                             born: self.born.digits(),
                             body_bytes: message.body().len(),
                             signature: None,
