@@ -90,7 +90,10 @@ fn wrong_values_name_option_key_and_meaning() {
         "--duration (profile key `duration`): 10 has no unit: did you mean 10s or 10ms?",
     );
     refused(&["-r", "-5"], "negative");
-    refused(&["--mode", "request"], "sync, async, oneway, batch, tx");
+    refused(
+        &["--mode", "reply"],
+        "sync, async, oneway, batch, tx, request",
+    );
     refused(&["-n", "localhost"], "add :9876");
     refused(&["-n", "a:1", "--brokers", "2"], "contradicts --namesrv");
 }

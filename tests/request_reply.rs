@@ -10,6 +10,7 @@ mod support;
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -18,7 +19,10 @@ use rmq_bench::client::{
     ClientError, Compression, ErrorKind, Message, Producer, Request, RequestHandler, Responder,
     SendConfig,
 };
+use rmq_bench::load::{LoadPlan, RequestShape, ResponderKind, SendMode};
+use rmq_bench::metrics::Label;
 use rmq_bench::protocol::ResponseCode;
+use support::load::{of_count, plan, start};
 use support::{DEADLINE, TOPIC, client_of, cluster, eventually};
 
 fn producer(cluster: &EmbeddedCluster, group: &str) -> Producer {
@@ -34,6 +38,7 @@ fn producer(cluster: &EmbeddedCluster, group: &str) -> Producer {
 /// Answers in capitals; what begins with `silent` gets none.
 fn capitals(request: &Request) -> Option<Bytes> {
     let text = str::from_utf8(&request.body).unwrap();
+    assert!(!text.starts_with("panic"), "as the test wants it");
     (!text.starts_with("silent")).then(|| text.to_uppercase().into())
 }
 
@@ -173,7 +178,7 @@ async fn what_is_no_request_is_not_sent() {
     assert_eq!(cluster.stored().messages(), 0);
 }
 
-/// Messages that are no requests, and requests nobody waits for, cost the responder nothing more.
+/// Messages that are no requests, requests nobody waits for, and a handler that panics cost the responder nothing more.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_responder_leaves_alone_what_it_cannot_answer() {
     let cluster = cluster(ClusterSpec::default());
@@ -189,9 +194,11 @@ async fn a_responder_leaves_alone_what_it_cannot_answer() {
         .asking("c1", "nobody@nowhere", ttl)
         .unwrap();
     asking.send(TOPIC, lost).await.unwrap();
-    eventually("both are dealt with", || {
+    let asked = asking.request(TOPIC, Message::new("panic"), Duration::from_millis(200));
+    assert!(matches!(asked.await, Err(ClientError::NoReply { .. })));
+    eventually("all are dealt with", || {
         let counts = responder.counts();
-        (counts.unanswered, counts.failed) == (1, 1)
+        (counts.unanswered, counts.failed) == (2, 1)
     });
     assert_eq!(responder.counts().answered, 0);
     let asked = asking
@@ -266,4 +273,123 @@ async fn answers_come_again_after_connections_were_lost() {
             Err(error) => assert!(std::time::Instant::now() < until, "{error}"),
         }
     }
+}
+
+fn requests(count: u64, responder: ResponderKind) -> LoadPlan {
+    LoadPlan {
+        requests: Some(RequestShape {
+            responder,
+            reply_bytes: 10,
+        }),
+        ..plan(SendMode::Request, 1_000, of_count(count))
+    }
+}
+
+/// R77–R83 as a load: each request ends once, with its answer.
+#[test]
+fn a_load_of_requests_is_answered_by_the_responder_in_the_process() {
+    let cluster = cluster(ClusterSpec::default());
+    let plan = LoadPlan {
+        shards: Some(2),
+        ..requests(600, ResponderKind::BuiltIn)
+    };
+    let run = start(client_of(&cluster), plan, SendConfig::default()).finish();
+    let counters = run.counters();
+    assert_eq!((counters.planned, counters.acked), (600, 600));
+    let requests = run.outcome.requests.unwrap();
+    let responder = requests.responder.unwrap();
+    assert_eq!((responder.received, responder.answered), (600, 600));
+    assert_eq!(requests.tally.acknowledged.count(), 600);
+    assert_eq!(requests.tally.unmatched, 0);
+    assert_eq!(cluster.stored().topic_messages(TOPIC), 600);
+}
+
+/// Answers that are quicker than their brokers' acknowledgements are no strays.
+#[test]
+fn an_answer_may_come_before_the_acknowledgement() {
+    let slow = Behaviour {
+        delay: Duration::from_millis(150),
+        ..Behaviour::default()
+    };
+    let cluster = cluster(ClusterSpec {
+        behaviour: slow,
+        ..ClusterSpec::default()
+    });
+    let plan = LoadPlan {
+        requests: requests(4, ResponderKind::BuiltIn).requests,
+        ..plan(SendMode::Request, 20, of_count(4))
+    };
+    // Answers leave by one connection, behind its own acknowledgements; those of the other may be later.
+    let mut client = client_of(&cluster);
+    client.transport.connections_per_broker = 2;
+    let run = start(client, plan, SendConfig::default()).finish();
+    assert_eq!(run.counters().acked, 4);
+    let tally = run.outcome.requests.unwrap().tally;
+    assert_eq!(tally.unmatched, 0);
+    let acknowledged = tally.acknowledged.min_ns().unwrap();
+    assert!(acknowledged >= 150_000_000, "{acknowledged}");
+    let answered = run.outcome.measured.service().min_ns().unwrap();
+    assert!(answered < acknowledged, "{answered} < {acknowledged}");
+}
+
+/// R79: what nobody answers has failed, though it is stored; what is answered too late is told apart.
+#[test]
+fn a_load_tells_requests_without_an_answer_from_others() {
+    let cluster = cluster(ClusterSpec::default());
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let answering = runtime.block_on(async {
+        let producer = producer(&cluster, "answering");
+        let turn = AtomicU64::new(0);
+        // Every other request is answered.
+        let answer = move |_: &Request| {
+            turn.fetch_add(1, Ordering::Relaxed)
+                .is_multiple_of(2)
+                .then(|| Bytes::from_static(b"yes"))
+        };
+        let answer: Arc<dyn RequestHandler> = Arc::new(answer);
+        let one = Responder::start(&producer, TOPIC, answer).await.unwrap();
+        (producer, one)
+    });
+    let send = SendConfig {
+        timeout: Duration::from_millis(400),
+        ..SendConfig::default()
+    };
+    let plan = requests(200, ResponderKind::Others);
+    let run = start(client_of(&cluster), plan, send).finish();
+    let counters = run.counters();
+    assert_eq!((counters.planned, counters.acked), (200, 100));
+    let no_reply = Label {
+        name: "no_reply",
+        code: None,
+    };
+    assert_eq!(counters.errors.get(no_reply), 100);
+    assert_eq!((counters.failed, counters.unknown), (100, 0));
+    let requests = run.outcome.requests.unwrap();
+    assert_eq!(requests.responder, None);
+    assert_eq!(requests.tally.acknowledged.count(), 200);
+    drop(answering);
+}
+
+/// An answer to a request that has ended, and a second one, are counted and hurt nothing.
+#[test]
+fn answers_nobody_waits_for_are_counted() {
+    let cluster = cluster(ClusterSpec::default());
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let answering = runtime.block_on(async {
+        let producer = producer(&cluster, "answering");
+        let yes: Arc<dyn RequestHandler> = Arc::new(|_: &Request| Some(Bytes::from_static(b"yes")));
+        (
+            Responder::start(&producer, TOPIC, yes).await.unwrap(),
+            producer,
+        )
+    });
+    let plan = requests(100, ResponderKind::BuiltIn);
+    let run = start(client_of(&cluster), plan, SendConfig::default()).finish();
+    assert_eq!(run.counters().acked, 100);
+    eventually("the other responder has read all", || {
+        answering.0.counts().received == 100
+    });
+    // Both answered: what came before the end of the run is counted.
+    let unmatched = run.outcome.requests.unwrap().tally.unmatched;
+    assert!((1..=100).contains(&unmatched), "{unmatched}");
 }

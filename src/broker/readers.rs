@@ -14,7 +14,7 @@ use crate::protocol::pull::{PullReply, PullRequest};
 use crate::protocol::{RemotingCommand, ResponseCode, SerializeType};
 
 /// Most bytes of messages kept per queue.
-const MOST_BYTES: usize = 16 * 1024 * 1024;
+const MOST_BYTES: usize = 4 * 1024 * 1024;
 /// Most messages in an answer, as brokers have it.
 const MOST_MESSAGES: u32 = 32;
 /// How exactly waits are timed.

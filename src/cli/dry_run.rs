@@ -5,7 +5,7 @@ use crate::client::Delivery;
 use crate::config::threshold::Threshold;
 use crate::config::value::DurationSetting;
 use crate::config::{RunPlan, Target};
-use crate::load::{Arrivals, LoadModel, MessageShape, WhenLate};
+use crate::load::{Arrivals, LoadModel, LoadPlan, WhenLate};
 use crate::metrics::units::percent;
 
 /// What the plan sends where, how fast and for how long; one topic per line.
@@ -18,7 +18,7 @@ pub fn text(plan: &RunPlan) -> String {
             format!("{}, group {}", plan.load.topic, plan.send.group),
         ),
         ("sends", messages(plan)),
-        ("message", message(&plan.load.message)),
+        ("message", message(&plan.load)),
         ("until", bound(plan)),
         ("rate", rate(plan)),
         ("mode", mode(plan)),
@@ -83,7 +83,8 @@ fn target(plan: &RunPlan) -> String {
 }
 
 /// What each message carries.
-fn message(shape: &MessageShape) -> String {
+fn message(load: &LoadPlan) -> String {
+    let shape = &load.message;
     let mut parts = Vec::new();
     if shape.random_bytes < shape.body_bytes {
         let random = figure::bytes(shape.random_bytes as u64);
@@ -113,6 +114,9 @@ fn message(shape: &MessageShape) -> String {
     }
     if shape.half_of.is_some() {
         parts.push("half message of a transaction".to_owned());
+    }
+    if load.requests.is_some() {
+        parts.push("request that waits for its answer".to_owned());
     }
     if parts.is_empty() {
         "a random body and an id".to_owned()

@@ -12,12 +12,14 @@ use crate::client::fault::Cause;
 use crate::client::{ClientInstance, KnownBroker};
 use crate::config::{RunPlan, Target};
 use crate::load::{
-    ClientUse, LoadModel, LoadOutcome, SendMode, StopReason, TransactionOutcome, WhenLate,
+    ClientUse, LoadModel, LoadOutcome, RequestOutcome, SendMode, StopReason, TransactionOutcome,
+    WhenLate,
 };
 use crate::metrics::{Acks, Label, Quantiles, Summary};
 use crate::report::build::{BrokerFacts, GeneratorFacts, RunFacts};
 use crate::report::figures::{Avoidance, AvoidanceCause, AvoidanceEvent};
 use crate::report::host::{Host, Memory};
+use crate::report::requests::{RequestFigures, ResponderFigures};
 use crate::report::result;
 use crate::report::transactions::{CheckFigures, TransactionFigures};
 use crate::verdict::{
@@ -228,6 +230,7 @@ impl Finished<'_> {
                 .collect(),
             avoidance: Some(self.avoidance()),
             transactions: outcome.transactions.as_ref().map(transactions),
+            requests: outcome.requests.as_ref().map(requests),
             generator: GeneratorFacts {
                 cpu_ns: u64::try_from(cpu.as_nanos()).ok().filter(|_| judged),
                 writes: io(|io| io.writes).filter(|_| judged),
@@ -280,6 +283,7 @@ impl Finished<'_> {
             SendMode::Oneway => result::Mode::Oneway,
             SendMode::Batch => result::Mode::Batch,
             SendMode::Tx => result::Mode::Tx,
+            SendMode::Request => result::Mode::Request,
         };
         result::Run {
             id: format!("{:016x}", rand::random::<u64>()),
@@ -394,6 +398,20 @@ fn transactions(outcome: &TransactionOutcome) -> TransactionFigures {
             left_over: checks.owed + checks.unlisted,
         },
         check_delay: outcome.check_delay.summary(),
+    }
+}
+
+fn requests(outcome: &RequestOutcome) -> RequestFigures {
+    RequestFigures {
+        unmatched_replies: outcome.tally.unmatched,
+        acknowledged: outcome.tally.acknowledged.summary(),
+        responder: outcome.responder.map(|counts| ResponderFigures {
+            received: counts.received,
+            answered: counts.answered,
+            unanswered: counts.unanswered,
+            expired: counts.expired,
+            failed: counts.failed,
+        }),
     }
 }
 

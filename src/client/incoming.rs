@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::client::checks::Checks;
 use crate::client::request::pending::PendingRequests;
 use crate::protocol::{HeaderView, RemotingCommand, RequestCode, ResponseCode};
+use crate::transport::driver::not_supported;
 
 /// The requests of all brokers; shared by the connections of an instance.
 #[derive(Debug, Default)]
@@ -58,8 +59,7 @@ impl Incoming {
                 answer(ResponseCode::SYSTEM_ERROR)
                     .map(|answer| answer.with_remark("this client has no consumer"))
             }
-            RequestCode(code) => answer(ResponseCode::REQUEST_CODE_NOT_SUPPORTED)
-                .map(|answer| answer.with_remark(format!(" request type {code} not supported"))),
+            _ => Some(not_supported(header)),
         };
         answered.filter(|_| !header.is_oneway())
     }

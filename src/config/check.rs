@@ -25,7 +25,9 @@ const HOUR: Duration = Duration::from_secs(3600);
 pub(crate) fn check(settings: &Settings) -> Result<(), ConfigError> {
     counts(settings)?;
     durations(settings)?;
-    size(&settings.size)?;
+    size("size", &settings.size)?;
+    size("reply-size", &settings.reply_size)?;
+    undelayed(settings)?;
     embedded_or_cluster(settings)?;
     planned_times(settings)?;
     one_delivery(settings)?;
@@ -127,14 +129,14 @@ fn durations(settings: &Settings) -> Result<(), ConfigError> {
     duration("tx-wait", Some(&settings.tx_wait), (zero, HOUR))
 }
 
-fn size(given: &Given<SizeSetting>) -> Result<(), ConfigError> {
+fn size(key: &'static str, given: &Given<SizeSetting>) -> Result<(), ConfigError> {
     let reason = match given.value.0 {
         0 => "an empty body is refused by every broker".to_owned(),
         1..=MAX_BODY => return Ok(()),
         bytes => format!("{bytes} bytes are more than a broker takes"),
     };
-    let hint = "--size takes 1 byte to 4MiB".to_owned();
-    Err(refuse("size", &given.source, reason, hint))
+    let hint = format!("--{key} takes 1B to 4MiB");
+    Err(refuse(key, &given.source, reason, hint))
 }
 
 fn batches(settings: &Settings) -> Result<(), ConfigError> {
@@ -142,25 +144,6 @@ fn batches(settings: &Settings) -> Result<(), ConfigError> {
         return Ok(());
     }
     let batch = &settings.batch;
-    let delayed = [
-        (
-            "delay-level",
-            settings.delay_level.as_ref().map(|given| &given.source),
-        ),
-        (
-            "timer-delay",
-            settings.timer_delay.as_ref().map(|given| &given.source),
-        ),
-    ];
-    if let Some((key, Some(source))) = delayed.into_iter().find(|(_, source)| source.is_some()) {
-        return Err(ConfigError::Contradiction {
-            key,
-            source_of_value: source.clone(),
-            other: "mode",
-            reason: "brokers do not look at the delay of messages in a batch".to_owned(),
-            hint: format!("drop --{key}, or use another mode than batch"),
-        });
-    }
     let shape = super::resolve::message(settings);
     if let BatchSetting::Bytes(size) = batch.value
         && size.0 < shape.record_bytes() as u64
@@ -196,12 +179,6 @@ fn batches(settings: &Settings) -> Result<(), ConfigError> {
 fn transactions(settings: &Settings) -> Result<(), ConfigError> {
     if settings.mode.value.0 != SendMode::Tx {
         return Ok(());
-    }
-    if let Some(delay) = &settings.timer_delay {
-        return Err(delayed_half("timer-delay", &delay.source));
-    }
-    if let Some(delay) = &settings.delay_level {
-        return Err(delayed_half("delay-level", &delay.source));
     }
     let share = |given: &Given<ShareSetting>| given.value.fraction();
     let (rollback, unknown) = (share(&settings.tx_rollback), share(&settings.tx_unknown));
@@ -265,14 +242,28 @@ fn identity(settings: &Settings) -> Result<(), ConfigError> {
     })
 }
 
-fn delayed_half(key: &'static str, source: &Source) -> ConfigError {
-    ConfigError::Contradiction {
+/// What no mode but the plain ones delays.
+fn undelayed(settings: &Settings) -> Result<(), ConfigError> {
+    let mode = settings.mode.value.0;
+    let reason = match mode {
+        SendMode::Sync | SendMode::Async | SendMode::Oneway => return Ok(()),
+        SendMode::Batch => "brokers do not look at the delay of messages in a batch",
+        SendMode::Tx => "half messages are not delayed",
+        SendMode::Request => "a delayed request would only delay its answer",
+    };
+    let level = settings.delay_level.as_ref().map(|given| &given.source);
+    let timer = settings.timer_delay.as_ref().map(|given| &given.source);
+    let level = level.map(|source| ("delay-level", source));
+    let Some((key, source)) = level.or(timer.map(|source| ("timer-delay", source))) else {
+        return Ok(());
+    };
+    Err(ConfigError::Contradiction {
         key,
         source_of_value: source.clone(),
         other: "mode",
-        reason: "half messages are not delayed".to_owned(),
-        hint: format!("drop --{key}, or use another mode than tx"),
-    }
+        reason: reason.to_owned(),
+        hint: format!("drop --{key}, or use another mode than {}", mode.name()),
+    })
 }
 
 fn one_delivery(settings: &Settings) -> Result<(), ConfigError> {
@@ -368,7 +359,7 @@ fn shares_of_shards(settings: &Settings) -> Result<(), ConfigError> {
         return Ok(());
     };
     let limit = match settings.mode.value.0 {
-        SendMode::Sync | SendMode::Batch | SendMode::Tx => {
+        SendMode::Sync | SendMode::Batch | SendMode::Tx | SendMode::Request => {
             Some(("callers", settings.callers.value.0))
         }
         SendMode::Async => Some(("in-flight", settings.in_flight.value.0)),

@@ -5,7 +5,7 @@ use super::plan::LeftOut;
 use super::settings::Settings;
 use super::value::RateSetting;
 use crate::client::CompressionKind;
-use crate::load::SendMode;
+use crate::load::{ResponderKind, SendMode};
 
 /// What a mode makes nothing of, and why.
 const BY_MODE: &[(SendMode, &str, &[&str])] = &[
@@ -17,6 +17,11 @@ const BY_MODE: &[(SendMode, &str, &[&str])] = &[
     ),
     (SendMode::Batch, "batches are never compressed", COMPRESSION),
     (SendMode::Tx, "tx is limited by callers", &["in-flight"]),
+    (
+        SendMode::Request,
+        "request is limited by callers",
+        &["in-flight"],
+    ),
     (
         SendMode::Async,
         "async is limited by in-flight",
@@ -44,6 +49,7 @@ const OF_EMBEDDED: &[&str] = &[
     "broker-check-after",
 ];
 const TLS: &[&str] = &["tls-ca", "tls-cert", "tls-key", "tls-name", "tls-verify"];
+const OF_REQUESTS: &[&str] = &["responder", "reply-size"];
 const OF_TRANSACTIONS: &[&str] = &[
     "tx-commit",
     "tx-rollback",
@@ -91,7 +97,7 @@ pub(crate) fn left_out(settings: &Settings) -> Vec<LeftOut> {
 type Condition = (bool, &'static str, &'static [&'static str]);
 
 /// What other settings make without effect, and why.
-fn conditions(settings: &Settings) -> [Condition; 14] {
+fn conditions(settings: &Settings) -> [Condition; 16] {
     let mode = settings.mode.value.0;
     let embedded = settings.namesrv.is_none();
     let encrypted = settings.tls.value.0 && !embedded;
@@ -113,6 +119,16 @@ fn conditions(settings: &Settings) -> [Condition; 14] {
         (!embedded, "namesrv names an existing cluster", OF_EMBEDDED),
         (mode != SendMode::Batch, "the mode is not batch", &["batch"]),
         (mode != SendMode::Tx, "the mode is not tx", OF_TRANSACTIONS),
+        (
+            mode != SendMode::Request,
+            "the mode is not request",
+            OF_REQUESTS,
+        ),
+        (
+            settings.responder.value.0 == ResponderKind::Others,
+            "others answer",
+            &["reply-size"],
+        ),
         (!encrypted, "tls is off", TLS),
         (
             !settings.tls_verify.value.0,
@@ -140,7 +156,7 @@ fn conditions(settings: &Settings) -> [Condition; 14] {
             &["fault-avoidance", "fault-table", "queue-order"],
         ),
         (
-            keyed && mode != SendMode::Async,
+            keyed && !matches!(mode, SendMode::Async | SendMode::Request),
             "RocketMQ tries such a send once, as its queue is fixed",
             &["retries"],
         ),

@@ -18,7 +18,9 @@ use super::{check, effect};
 use crate::client::{
     ClientConfig, Compression, Delivery, FaultConfig, SendConfig, TransportConfig,
 };
-use crate::load::{Bound, LoadModel, LoadPlan, MessageShape, SendMode, TransactionShape};
+use crate::load::{
+    Bound, LoadModel, LoadPlan, MessageShape, RequestShape, SendMode, TransactionShape,
+};
 
 /// Merges, understands and checks.
 ///
@@ -186,7 +188,7 @@ fn send(settings: &Settings) -> SendConfig {
         attempt_timeout: settings.attempt_timeout.as_ref().map(|given| given.value.0),
         retries: match settings.sharding_keys {
             // Sync sends to a queue that is fixed are one attempt (R46).
-            Some(_) if settings.mode.value.0 != SendMode::Async => 0,
+            Some(_) if !matches!(settings.mode.value.0, SendMode::Async | SendMode::Request) => 0,
             _ => whole_u32(settings.retries.value),
         },
         queue_order: settings.queue_order.value.0,
@@ -230,6 +232,10 @@ fn load(settings: &Settings) -> LoadPlan {
             check_unknown: settings.tx_check_unknown.value.fraction(),
             wait: settings.tx_wait.value.0,
         }),
+        requests: (settings.mode.value.0 == SendMode::Request).then(|| RequestShape {
+            responder: settings.responder.value.0,
+            reply_bytes: bytes(settings.reply_size.value),
+        }),
     }
 }
 
@@ -258,6 +264,7 @@ pub(super) fn message(settings: &Settings) -> MessageShape {
             .as_ref()
             .map_or(0, |given| whole(given.value)),
         batch: 1,
+        asked_by: None,
         half_of: (settings.mode.value.0 == SendMode::Tx).then(|| settings.group.value.0.clone()),
     };
     if settings.mode.value.0 == SendMode::Batch {

@@ -303,7 +303,8 @@ expected! {
     value::DurationSetting: "a duration with a unit, such as 10s, 1m30s, 250us";
     value::SizeSetting: "a size such as 1KiB (1024 bytes), 1k (1000 bytes), 512";
     value::ShareSetting: "a share in percent, such as 1% or 0.1%";
-    value::ModeSetting: "sync, async, oneway, batch or tx";
+    value::ModeSetting: "sync, async, oneway, batch, tx or request";
+    value::ResponderSetting: "built-in or others";
     value::WhenLateSetting: "catch-up, skip or abort";
     value::ArrivalsSetting: "constant or poisson";
     value::HeaderSetting: "binary or json";

@@ -10,7 +10,8 @@ use super::value::{
     ArrivalsSetting, BatchSetting, CompressSetting, CountSetting, DurationSetting,
     FaultTableSetting, FilePath, GroupName, HeaderSetting, HostName, Keys, ModeSetting,
     NamesrvList, OnOff, OutputFile, OutputFormat, Properties, QueueOrderSetting, RateSetting,
-    ShareSetting, SizeSetting, StallSetting, Switch, Tags, TopicName, WhenLateSetting,
+    ResponderSetting, ShareSetting, SizeSetting, StallSetting, Switch, Tags, TopicName,
+    WhenLateSetting,
 };
 
 macro_rules! optional {
@@ -99,12 +100,13 @@ settings! {
     /// Off takes any certificate, as RocketMQ's own clients do by default: encrypted, to whoever answers.
     Target "tls-verify" "on|off" tls_verify: Given<OnOff> = "on";
 
-    /// How messages are sent: sync, async, oneway, batch or tx
+    /// How messages are sent: sync, async, oneway, batch, tx or request
     ///
     /// sync: N callers, each with one send at a time; async: up to N sends in flight; oneway: no
     /// answer is asked for; batch: as sync, each send with as many messages as --batch says; tx: as
-    /// sync, each a half message and then word of what becomes of it. Rates, counts and times are of
-    /// messages in every mode.
+    /// sync, each a half message and then word of what becomes of it; request: as sync, each waiting for
+    /// what a consumer answers, and acked when it has. Rates, counts and times are of messages in every
+    /// mode.
     Load "mode" / 'm' "MODE" mode: Given<ModeSetting> = "async";
     /// Offered rate of the whole process: 50k, 3000/s, 3M/min, or max
     ///
@@ -128,7 +130,7 @@ settings! {
     ///
     /// They are due together, stored together or not at all, and have one time each.
     Load "batch" "SIZE" batch: Given<BatchSetting> = "32";
-    /// Concurrent callers of sync, batch and tx, whole process
+    /// Concurrent callers of sync, batch, tx and request, whole process
     Load "callers" / 'w' "N" callers: Given<CountSetting> = "64";
     /// Most sends in flight of async and oneway, whole process
     Load "in-flight" "N" in_flight: Given<CountSetting> = "4096";
@@ -148,6 +150,14 @@ settings! {
     /// Brokers ask first after 6 s, and look every 30 s (5.x) or 60 s (4.9). A check that comes later than
     /// this after its half message counts as late.
     Load "tx-wait" "TIME" tx_wait: Given<DurationSetting> = "90s";
+
+    /// Who answers requests: built-in or others
+    ///
+    /// built-in: a consumer in this process, which reads the topic's queues from their ends on as the group
+    /// GROUP_responder; its own limits are part of what is measured. others: consumers that answer already.
+    Load "responder" "WHO" responder: Given<ResponderSetting> = "built-in";
+    /// Body bytes of the built-in responder's answers
+    Load "reply-size" "SIZE" reply_size: Given<SizeSetting> = "128B";
 
     /// Tags of every message
     Message "tags" "TEXT" tags: Option<Given<Tags>>;

@@ -139,6 +139,9 @@ fn message(shape: &MessageShape, number: usize, body: Bytes) -> Result<Message, 
     if let Some(group) = &shape.half_of {
         message = message.half(group)?;
     }
+    if let Some((client_id, ttl)) = &shape.asked_by {
+        message = message.asking_by_id(client_id, *ttl)?;
+    }
     if let Some(settings) = &shape.compression {
         message = message.compressed(settings);
     }

@@ -2,11 +2,16 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::client::incoming::push_answer;
 use crate::client::send::{AttemptResult, Ended, Outgoing};
 use crate::load::ends::HalfStored;
-use crate::load::shard::{LoadToken, Shard, label};
+use crate::load::shard::{Answer, LoadToken, Shard, label};
 use crate::metrics::Label;
-use crate::protocol::HeaderView;
+use crate::protocol::send::SendRequestView;
+use crate::protocol::{
+    DecodeError, HeaderView, RemotingCommand, RequestCode, UniqueId, properties,
+};
+use crate::transport::driver::not_supported;
 use crate::transport::{CloseReason, Entry, Handler, Nanos};
 
 /// A shard shared between its pacer and its connections, all on one thread.
@@ -29,6 +34,8 @@ pub struct LoadHandler {
     late: u64,
     /// Half messages just stored; `None` where there are no transactions.
     halves: Option<Vec<HalfStored>>,
+    /// Answers that just came; `None` where there are no requests.
+    answers: Option<Vec<Answer>>,
 }
 
 impl LoadHandler {
@@ -38,6 +45,7 @@ impl LoadHandler {
         Self {
             shard,
             halves: None,
+            answers: None,
             ended: Vec::new(),
             remark: None,
             late: 0,
@@ -49,6 +57,21 @@ impl LoadHandler {
         self.halves = Some(Vec::new());
         self
     }
+
+    /// The same for requests, whose answers brokers push.
+    pub(super) fn of_requests(mut self) -> Self {
+        self.answers = Some(Vec::new());
+        self
+    }
+}
+
+/// The request a pushed answer belongs to; `None` for one that no load has sent.
+fn answered(header: &HeaderView<'_>) -> Result<Option<UniqueId>, DecodeError> {
+    let pushed = SendRequestView::parse(header)?;
+    let mut pairs = properties::parse(&pushed.properties);
+    let correlation = pairs.find(|(name, _)| *name == properties::CORRELATION_ID);
+    let id = correlation.and_then(|(_, id)| id.as_bytes().try_into().ok());
+    Ok(id.map(UniqueId))
 }
 
 impl Handler<Outgoing<LoadToken>> for LoadHandler {
@@ -90,6 +113,23 @@ impl Handler<Outgoing<LoadToken>> for LoadHandler {
         self.late += 1;
     }
 
+    fn request(
+        &mut self,
+        header: &HeaderView<'_>,
+        _body: &[u8],
+        at: Nanos,
+    ) -> Option<RemotingCommand> {
+        let answers = self.answers.as_mut();
+        let is_answer = header.code == RequestCode::PUSH_REPLY_MESSAGE_TO_CLIENT.0;
+        match answers.filter(|_| is_answer) {
+            Some(answers) => {
+                let taken = answered(header).map(|id| answers.extend(id.map(|id| (id, at))));
+                Some(push_answer(header.opaque, taken))
+            }
+            None => (!header.is_oneway()).then(|| not_supported(header)),
+        }
+    }
+
     #[inline]
     fn round_end(&mut self, at: Nanos) {
         let mut guard = self.shard.lock();
@@ -102,6 +142,9 @@ impl Handler<Outgoing<LoadToken>> for LoadHandler {
             shard.end_transactions(halves);
         }
         shard.take_ended(&mut self.ended, at);
+        if let Some(answers) = &mut self.answers {
+            shard.take_answers(answers, at);
+        }
         if shard.wants_pump() {
             shard.pump(Nanos::now());
         }

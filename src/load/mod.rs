@@ -4,6 +4,7 @@
 //! - [`shard`]: due messages out, answers in (hot path); [`completion`]: how answers reach it; [`pacer`]: its thread; [`ticker`]: its timer;
 //!   [`coalesce`]: when answers are read together; `thread`: how the kernel runs it
 //! - [`transactions`], `ends`: what becomes of half messages, and what brokers ask about them
+//! - [`requests`]: who answers a load of requests
 //! - [`run`]: common start, outcome; `collect`: second by second; [`stop`]: ending early; [`audit`], [`bodies`]
 
 pub mod audit;
@@ -15,6 +16,7 @@ mod ends;
 pub mod pacer;
 pub mod pacing;
 pub mod plan;
+pub mod requests;
 pub mod run;
 pub mod schedule;
 pub mod shard;
@@ -25,6 +27,7 @@ pub mod ticker;
 pub mod transactions;
 
 pub use plan::{Arrivals, Bound, LoadModel, LoadPlan, MessageShape, Rate, SendMode, WhenLate};
+pub use requests::{RequestOutcome, RequestShape, ResponderKind};
 pub use run::{ClientUse, LoadError, LoadOutcome, LoadRun, RunPhase, RunSecond, StopReason};
 pub use stop::{StopLevel, StopSignal};
 pub use thread::sharpen_timers;

@@ -18,7 +18,8 @@ use crate::load::coalesce::{LONGEST_READ_INTERVAL, ReadCoalescing};
 use crate::load::completion::{LoadHandler, SharedShard};
 use crate::load::ends::Ends;
 use crate::load::plan::SendMode;
-use crate::load::shard::{LoadToken, Recorders, Shard, ShardCounts, ShardLimits, Window};
+use crate::load::requests::RequestTally;
+use crate::load::shard::{Asking, LoadToken, Recorders, Shard, ShardCounts, ShardLimits, Window};
 use crate::load::source::Source;
 use crate::load::stop::{StopLevel, StopSignal};
 use crate::load::thread::{make_realtime, sharpen_timers, waited_for_cpu};
@@ -51,6 +52,8 @@ pub(super) struct ShardJob {
     pub(super) realtime: bool,
     /// Of a load of half messages.
     pub(super) transactions: Option<Arc<LoadTransactions>>,
+    /// Of a load of requests: the client that brokers push answers to.
+    pub(super) asked_by: Option<String>,
     pub(super) stop: Arc<StopSignal>,
     pub(super) intervals: Sender<ShardInterval>,
     pub(super) recycled: Receiver<Recorders>,
@@ -103,6 +106,8 @@ pub struct ShardReport {
     pub remarks: Vec<(Label, String)>,
     /// What was told at the ends of measured transactions.
     pub ends: EndCounts,
+    /// What became of requests.
+    pub requests: RequestTally,
 }
 
 /// Runs a shard on the calling thread.
@@ -145,9 +150,13 @@ pub(super) fn run_shard(
             transactions,
             counts: EndCounts::default(),
         });
+        let asking = job
+            .asked_by
+            .clone()
+            .map(|client_id| Asking::new(client_id, job.send.group.clone(), job.send.timeout));
         let pacer = Pacer::new(job, shared.clone(), counters, &start);
         let shard = Shard::new(core, start.source, bodies, limits, start.window, recorders);
-        *shared.lock() = Some(shard.with_ends(ends));
+        *shared.lock() = Some(shard.with_ends(ends).with_asking(asking));
         let report = pacer.run(begin, pool.up()).await.map(|mut report| {
             report.realtime = realtime;
             report
@@ -159,7 +168,7 @@ pub(super) fn run_shard(
 }
 
 /// Sync sends retry broker codes, async only failures without an answer, oneway nothing
-/// (R137, R142, R146).
+/// (R137, R142, R146); requests are sent async (R78).
 fn retry_policy(mode: SendMode, send: &SendConfig) -> RetryPolicy {
     match mode {
         SendMode::Sync | SendMode::Batch | SendMode::Tx => RetryPolicy {
@@ -167,7 +176,7 @@ fn retry_policy(mode: SendMode, send: &SendConfig) -> RetryPolicy {
             codes: send.retry_codes.clone(),
             pinned: false,
         },
-        SendMode::Async => RetryPolicy {
+        SendMode::Async | SendMode::Request => RetryPolicy {
             retries: send.retries,
             codes: Vec::new(),
             pinned: true,
@@ -190,14 +199,15 @@ fn open_pool(
     let in_flight = job.limits.in_flight.saturating_mul(2);
     let options = transport.broker_links(in_flight, Coalesce::Immediate, Arc::clone(counters));
     let shared = shared.clone();
-    let transactions = job.transactions.is_some();
+    let (transactions, requests) = (job.transactions.is_some(), job.asked_by.is_some());
     Pool::new(
         transport.connections_per_broker,
         options,
         Handle::current(),
-        move || match (LoadHandler::new(shared.clone()), transactions) {
-            (handler, true) => handler.of_halves(),
-            (handler, false) => handler,
+        move || match LoadHandler::new(shared.clone()) {
+            handler if transactions => handler.of_halves(),
+            handler if requests => handler.of_requests(),
+            handler => handler,
         },
     )
 }
@@ -452,6 +462,7 @@ impl Pacer {
                 .map(|shard| shard.remarks().to_vec())
                 .unwrap_or_default(),
             ends: shard.map(Shard::end_counts).unwrap_or_default(),
+            requests: shard.map(Shard::request_tally).unwrap_or_default(),
         }
     }
 }

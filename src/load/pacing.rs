@@ -143,6 +143,7 @@ mod tests {
             tick: None,
             realtime: false,
             transactions: None,
+            requests: None,
         }
     }
 

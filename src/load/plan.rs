@@ -4,6 +4,7 @@ use std::num::{NonZeroU32, NonZeroU64};
 use std::time::Duration;
 
 use crate::client::{Compression, Delivery};
+use crate::load::requests::RequestShape;
 use crate::load::transactions::TransactionShape;
 use crate::protocol::batch::RECORD_BYTES;
 use crate::protocol::message_id::UNIQUE_ID_CHARS;
@@ -22,6 +23,8 @@ pub enum SendMode {
     Batch,
     /// As sync, with half messages and word of what becomes of them.
     Tx,
+    /// Callers that wait for what a consumer answers.
+    Request,
 }
 
 impl SendMode {
@@ -34,6 +37,7 @@ impl SendMode {
             Self::Oneway => "oneway",
             Self::Batch => "batch",
             Self::Tx => "tx",
+            Self::Request => "request",
         }
     }
 
@@ -46,7 +50,7 @@ impl SendMode {
     /// Whether callers with one send at a time are the limit; else it is what is in flight.
     #[must_use]
     pub fn has_callers(self) -> bool {
-        matches!(self, Self::Sync | Self::Batch | Self::Tx)
+        matches!(self, Self::Sync | Self::Batch | Self::Tx | Self::Request)
     }
 }
 
@@ -144,6 +148,8 @@ pub struct MessageShape {
     pub batch: u32,
     /// Half messages of this producer group.
     pub half_of: Option<String>,
+    /// Requests of this client, and how long it waits for their answers.
+    pub asked_by: Option<(String, Duration)>,
 }
 
 impl MessageShape {
@@ -162,6 +168,7 @@ impl MessageShape {
             sharding_keys: 0,
             batch: 1,
             half_of: None,
+            asked_by: None,
         }
     }
 
@@ -228,6 +235,8 @@ pub struct LoadPlan {
     pub realtime: bool,
     /// What becomes of transactions, in [`SendMode::Tx`].
     pub transactions: Option<TransactionShape>,
+    /// Who answers, in [`SendMode::Request`].
+    pub requests: Option<RequestShape>,
 }
 
 impl LoadPlan {

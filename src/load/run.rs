@@ -15,7 +15,10 @@ use crate::load::bodies::Bodies;
 use crate::load::collect::Collector;
 use crate::load::pacer::{ShardInterval, ShardJob, ShardReport, Start, run_shard};
 use crate::load::pacing::{Pacing, pacing};
-use crate::load::plan::{Arrivals, LoadModel, LoadPlan, Rate};
+use crate::load::plan::{Arrivals, LoadModel, LoadPlan, MessageShape, Rate};
+use crate::load::requests::{
+    BuiltInResponder, RequestOutcome, RequestShape, RequestTally, ResponderKind,
+};
 use crate::load::schedule::{Schedule, ShardOf, first_number_at};
 use crate::load::shard::{Recorders, ShardLimits, Window};
 use crate::load::source::Source;
@@ -150,6 +153,8 @@ pub struct LoadOutcome {
     pub window_from: Nanos,
     /// Of a load of transactions.
     pub transactions: Option<TransactionOutcome>,
+    /// Of a load of requests.
+    pub requests: Option<RequestOutcome>,
     /// Messages of the pool that compression has made smaller.
     pub compressed: usize,
 }
@@ -219,6 +224,7 @@ impl LoadRun {
         let (intervals, incoming) = unbounded();
         let (recycle, recycled) = unbounded();
         let transactions = self.transactions()?;
+        let responder = self.responder()?;
         let bodies = Bodies::new(&self.plan.message, self.plan.seed)?;
         let compressed = bodies.compressed();
         let parts = JobParts {
@@ -228,7 +234,7 @@ impl LoadRun {
             intervals,
             recycled,
         };
-        let shards = self.spawn(self.jobs(&pacing, parts), route_brokers.len())?;
+        let shards = self.spawn(self.jobs(&pacing, parts)?, route_brokers.len())?;
 
         let started = Nanos::now().plus(LEAD);
         let window = self.window(started);
@@ -257,6 +263,11 @@ impl LoadRun {
             runtime.block_on(self.wait_for_checks(&transactions));
             transactions.outcome(reports.iter().map(|report| report.ends))
         });
+        let requests = self
+            .plan
+            .requests
+            .map(|_| request_outcome(&reports, responder))
+            .transpose()?;
         Ok(LoadOutcome {
             measured,
             warmup,
@@ -274,6 +285,7 @@ impl LoadRun {
             started,
             window_from: window.from,
             transactions,
+            requests,
             compressed,
         })
     }
@@ -322,6 +334,35 @@ impl LoadRun {
         Ok(Some(transactions))
     }
 
+    /// Who answers requests, where that is this process.
+    fn responder(&self) -> Result<Option<BuiltInResponder>, LoadError> {
+        let built_in = |shape: &RequestShape| shape.responder == ResponderKind::BuiltIn;
+        let Some(shape) = self.plan.requests.filter(built_in) else {
+            return Ok(None);
+        };
+        let client = self.instance.config().clone();
+        let (group, topic) = (&self.send.group, &self.plan.topic);
+        BuiltInResponder::start(client, group, topic, shape.reply_bytes).map(Some)
+    }
+
+    /// The messages of one shard.
+    fn bodies(&self, shard: ShardOf, all: &Bodies) -> Result<Bodies, ClientError> {
+        let Some(client_id) = self.asked_by(shard.index) else {
+            return Ok(all.of_shard(shard));
+        };
+        let shape = MessageShape {
+            asked_by: Some((client_id, self.send.timeout)),
+            ..self.plan.message.clone()
+        };
+        Ok(Bodies::new(&shape, self.plan.seed)?.of_shard(shard))
+    }
+
+    /// The client of a shard with requests: brokers push answers to its connections alone.
+    fn asked_by(&self, shard: u64) -> Option<String> {
+        let client_id = self.instance.client_id();
+        self.plan.requests.map(|_| format!("{client_id}-{shard}"))
+    }
+
     /// Until brokers have asked for all they were left with, or long enough, or a further stop.
     async fn wait_for_checks(&self, transactions: &LoadTransactions) {
         let before = self.stop.level();
@@ -341,7 +382,7 @@ impl LoadRun {
         clippy::needless_pass_by_value,
         reason = "shards alone keep their end of the channels"
     )]
-    fn jobs(&self, pacing: &Pacing, parts: JobParts) -> Vec<ShardJob> {
+    fn jobs(&self, pacing: &Pacing, parts: JobParts) -> Result<Vec<ShardJob>, ClientError> {
         let send = Arc::new(self.send.clone());
         let cap = self.plan.most_in_flight();
         let job = |index: usize| {
@@ -351,12 +392,12 @@ impl LoadRun {
             };
             let in_flight = usize::try_from(shard.share(cap as u64)).unwrap_or(1).max(1);
             let late_after = pacing.tick.max(Duration::from_millis(1));
-            ShardJob {
+            Ok(ShardJob {
                 instance: Arc::clone(&self.instance),
                 topic: Arc::clone(&parts.topic),
                 send: Arc::clone(&send),
                 mode: self.plan.mode,
-                bodies: parts.bodies.of_shard(shard),
+                bodies: self.bodies(shard, &parts.bodies)?,
                 limits: ShardLimits {
                     in_flight,
                     timeout: self.send.timeout,
@@ -370,10 +411,11 @@ impl LoadRun {
                 drain: self.plan.drain,
                 realtime: self.plan.realtime,
                 transactions: parts.transactions.clone(),
+                asked_by: self.asked_by(shard.index),
                 stop: Arc::clone(&self.stop),
                 intervals: parts.intervals.clone(),
                 recycled: parts.recycled.clone(),
-            }
+            })
         };
         (0..pacing.shards).map(job).collect()
     }
@@ -491,6 +533,19 @@ impl LoadRun {
             StopReason::Duration
         }
     }
+}
+
+fn request_outcome(
+    reports: &[ShardReport],
+    responder: Option<BuiltInResponder>,
+) -> Result<RequestOutcome, LoadError> {
+    let mut tally = RequestTally::default();
+    for report in reports {
+        tally.unmatched += report.requests.unmatched;
+        tally.acknowledged.add(&report.requests.acknowledged);
+    }
+    let responder = responder.map(BuiltInResponder::stop).transpose()?;
+    Ok(RequestOutcome { tally, responder })
 }
 
 /// The later moments of a run, over all shards.

@@ -5,6 +5,8 @@
 //! no timer. Everything here runs on the shard's thread; the mutex is never contended and exists
 //! because connections may live on any thread.
 
+mod asking;
+
 use std::cmp::Ordering;
 use std::collections::{BinaryHeap, VecDeque};
 use std::sync::Arc;
@@ -23,6 +25,8 @@ use crate::load::transactions::EndCounts;
 use crate::metrics::{Label, Recorder, SendTimes};
 use crate::protocol::message_id::UniqueSuffix;
 use crate::transport::Nanos;
+
+pub(super) use asking::{Answer, Asking};
 
 /// A closed loop is refilled when this part of its cap is free: 32 messages a write at 512.
 const REFILL_SHARE: usize = 16;
@@ -191,6 +195,8 @@ pub struct Shard {
     refill: Refill,
     /// Of a load of transactions.
     ends: Option<Ends>,
+    /// Of a load of requests.
+    asking: Option<Box<Asking>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -254,6 +260,7 @@ impl Shard {
             settled: 0,
             refill: Refill::ByAnswers,
             ends: None,
+            asking: None,
         }
     }
 
@@ -291,6 +298,9 @@ impl Shard {
     /// Sends the retries due at `now`, and what the schedule has due only on a tick.
     pub fn pump_at(&mut self, now: Nanos, on_tick: bool) {
         self.core.refresh(now);
+        if self.asking.is_some() {
+            self.tend_requests(now);
+        }
         self.release_held(now);
         loop {
             self.release_waiting(now);
@@ -466,48 +476,53 @@ impl Shard {
         let next = self
             .core
             .settle(&ended.send.track, ended.result, ended.service(), now);
+        match (ended.result, &self.asking) {
+            (AttemptResult::Failed(error), _) => self.settle_failure(ended.send, error, next, now),
+            (AttemptResult::Stored(status), Some(_)) => self.await_answer(ended, status, now),
+            (AttemptResult::Stored(_) | AttemptResult::Accepted, _) => {
+                self.finish_stored(ended, now);
+            }
+        }
+    }
+
+    /// Ends a send that went well.
+    #[inline]
+    fn finish_stored(&mut self, ended: Ended<LoadToken>, now: Nanos) {
         let track = ended.send.track;
         let broker = track.broker().map_or(0, BrokerId::index);
         let intended = ended.send.carrier.intended;
         let measured = self.window.contains(intended);
-        let error = match ended.result {
-            AttemptResult::Failed(error) => error,
-            AttemptResult::Stored(_) | AttemptResult::Accepted => {
-                self.in_flight -= 1;
-                self.in_flight_measured -= usize::from(measured);
-                self.counts.acked_in_window += self.messages_if(self.window.contains(ended.at));
-                if measured {
-                    self.counts.last_ack = ended.at;
-                }
-                let times = SendTimes {
-                    intended_ns: intended.0,
-                    submitted_ns: track.submitted.0,
-                    written_ns: ended.written.0,
-                    received_ns: ended.at.0,
-                };
-                let recorder = self.recorders.of(measured);
-                recorder.attempt(broker, track.attempts - 1);
-                if let Some(kind) = ended.send.carrier.retried_for {
-                    recorder.attempt_failed(None, label(kind), true);
-                }
-                match ended.result {
-                    AttemptResult::Stored(status) => {
-                        recorder.acked(broker, status, &times, track.attempts);
-                        recorder.read_after(now.since(ended.at));
-                    }
-                    _ => {
-                        let (submitted, written) = (times.submitted_ns, times.written_ns);
-                        recorder.acked_oneway(broker, submitted, written, track.attempts);
-                    }
-                }
-                if self.limits.audit && measured {
-                    self.note_end(&ended.send, "acked");
-                }
-                self.bodies.give_back(ended.send.carrier.message);
-                return;
-            }
+        self.in_flight -= 1;
+        self.in_flight_measured -= usize::from(measured);
+        self.counts.acked_in_window += self.messages_if(self.window.contains(ended.at));
+        if measured {
+            self.counts.last_ack = ended.at;
+        }
+        let times = SendTimes {
+            intended_ns: intended.0,
+            submitted_ns: track.submitted.0,
+            written_ns: ended.written.0,
+            received_ns: ended.at.0,
         };
-        self.settle_failure(ended.send, error, next, now);
+        let recorder = self.recorders.of(measured);
+        recorder.attempt(broker, track.attempts - 1);
+        if let Some(kind) = ended.send.carrier.retried_for {
+            recorder.attempt_failed(None, label(kind), true);
+        }
+        match ended.result {
+            AttemptResult::Stored(status) => {
+                recorder.acked(broker, status, &times, track.attempts);
+                recorder.read_after(now.since(ended.at));
+            }
+            _ => {
+                let (submitted, written) = (times.submitted_ns, times.written_ns);
+                recorder.acked_oneway(broker, submitted, written, track.attempts);
+            }
+        }
+        if self.limits.audit && measured {
+            self.note_end(&ended.send, "acked");
+        }
+        self.bodies.give_back(ended.send.carrier.message);
     }
 
     #[cold]
@@ -688,6 +703,7 @@ impl Shard {
                 self.settle_failure(send, error, Next::Done, now);
             }
         }
+        self.give_up_requests(now, |_| true);
         for Waiting { send, .. } in std::mem::take(&mut self.waiting) {
             self.finish_failed(send, ErrorKind::Unanswered, now);
         }

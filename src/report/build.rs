@@ -13,6 +13,7 @@ use super::figures::{
     Accounts, Avoidance, BrokerFigures, GeneratorFigures, Latency, Rates, ReceiveTimes, Retries,
 };
 use super::host::{Host, Memory};
+use super::requests::RequestFigures;
 use super::result::{LoadModel, Mode, Run, RunResult, SCHEMA_VERSION, Tool, Window};
 use super::transactions::TransactionFigures;
 
@@ -39,6 +40,8 @@ pub struct RunFacts {
     pub avoidance: Option<Avoidance>,
     /// What became of transactions, where the mode has them.
     pub transactions: Option<TransactionFigures>,
+    /// What became of requests, where the mode has them.
+    pub requests: Option<RequestFigures>,
     /// What the generator cost.
     pub generator: GeneratorFacts,
     /// The machine.
@@ -100,6 +103,7 @@ pub fn build_result(summary: &Summary, facts: RunFacts) -> RunResult {
         verdict: facts.verdict,
         avoidance: facts.avoidance,
         transactions: facts.transactions,
+        requests: facts.requests,
         host: facts.host,
     }
 }

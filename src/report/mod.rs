@@ -21,6 +21,7 @@ pub mod host;
 pub mod intervals;
 pub mod json;
 pub mod markdown;
+pub mod requests;
 pub mod result;
 pub mod schema;
 pub mod style;

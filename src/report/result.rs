@@ -12,6 +12,7 @@ use super::figures::{
     Accounts, Avoidance, BrokerFigures, GeneratorFigures, Latency, Rates, Retries, ThresholdOutcome,
 };
 use super::host::Host;
+use super::requests::RequestFigures;
 use super::transactions::TransactionFigures;
 
 /// Version of the meaning of a result. Additions leave it; a changed meaning raises it.
@@ -53,6 +54,9 @@ pub struct RunResult {
     /// What became of transactions; absent in other modes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transactions: Option<TransactionFigures>,
+    /// What became of requests; absent in other modes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests: Option<RequestFigures>,
     /// Distributions of their times.
     pub latency: Latency,
     /// Each broker's share.
@@ -141,6 +145,8 @@ pub enum Mode {
     Batch,
     /// Callers with one transaction at a time each: counts and times are of half messages.
     Tx,
+    /// Callers with one request at a time each: `acked` means answered, times go on to the answer.
+    Request,
 }
 
 impl Mode {
@@ -153,6 +159,7 @@ impl Mode {
             Self::Oneway => "oneway",
             Self::Batch => "batch",
             Self::Tx => "tx",
+            Self::Request => "request",
         }
     }
 }

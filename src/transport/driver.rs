@@ -53,13 +53,17 @@ pub trait Handler<T>: Send {
         _body: &[u8],
         _at: Nanos,
     ) -> Option<RemotingCommand> {
-        (!header.is_oneway()).then(|| {
-            RemotingCommand::response(ResponseCode::REQUEST_CODE_NOT_SUPPORTED, header.opaque)
-                .with_remark(format!(" request type {} not supported", header.code))
-        })
+        (!header.is_oneway()).then(|| not_supported(header))
     }
     /// Everything of this round has been noted.
     fn round_end(&mut self, at: Nanos);
+}
+
+/// The answer to a request that nobody here knows (R180).
+#[must_use]
+pub fn not_supported(header: &HeaderView<'_>) -> RemotingCommand {
+    RemotingCommand::response(ResponseCode::REQUEST_CODE_NOT_SUPPORTED, header.opaque)
+        .with_remark(format!(" request type {} not supported", header.code))
 }
 
 /// Why a connection ended.

@@ -43,6 +43,7 @@ pub(crate) fn plan(mode: SendMode, per_second: u64, bound: Bound) -> LoadPlan {
         tick: None,
         realtime: false,
         transactions: None,
+        requests: None,
     }
 }
 

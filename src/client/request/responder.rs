@@ -1,6 +1,7 @@
 //! Who answers requests: pulls the queues of a topic from their ends on, and sends each answer to the
 //! broker its request came from, which knows the client that asked (R83).
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -74,7 +75,7 @@ impl Request {
 
 /// Says what is answered; called on a task, so it must not block.
 pub trait RequestHandler: Send + Sync + 'static {
-    /// The body of the answer, which may not be empty; `None` for no answer.
+    /// The body of the answer, which may not be empty; `None`, or a panic, for no answer.
     fn answer(&self, request: &Request) -> Option<Bytes>;
 }
 
@@ -295,7 +296,12 @@ impl Parts {
         if request.is_expired() {
             return add(&counts.expired);
         }
-        let Some(body) = self.handler.answer(&request) else {
+        let answer = AssertUnwindSafe(|| self.handler.answer(&request));
+        let answer = std::panic::catch_unwind(answer).unwrap_or_else(|_| {
+            tracing::warn!("the handler of requests panicked");
+            None
+        });
+        let Some(body) = answer else {
             return add(&counts.unanswered);
         };
         // It is never closed.

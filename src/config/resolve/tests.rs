@@ -234,7 +234,14 @@ const REFUSALS: &[(&str, &str, &str, &str)] = &[
     ("topic=a.b", "topic", "'.'", "1 to 127"),
     ("group=DEFAULT_PRODUCER", "group", "reserved", "1 to 120"),
     ("namesrv=localhost", "namesrv", "add :9876", "host:port"),
-    ("mode=request", "mode", "unknown", "oneway"),
+    ("mode=reply", "mode", "unknown", "oneway"),
+    ("mode=request reply-size=0B", "reply-size", "empty", "1B"),
+    (
+        "mode=request delay-level=3",
+        "delay-level",
+        "answer",
+        "request",
+    ),
     (
         "mode=tx tx-unknown=60% tx-rollback=50%",
         "tx-unknown",

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use super::ValueError;
 use crate::client::QueueOrder;
 use crate::config::suggest;
-use crate::load::{Arrivals, SendMode, WhenLate};
+use crate::load::{Arrivals, ResponderKind, SendMode, WhenLate};
 use crate::protocol::SerializeType;
 
 /// Finds `text` among the names, or says which there are.
@@ -66,6 +66,14 @@ choice! {
 }
 
 choice! {
+    /// What `--responder` says.
+    ResponderSetting(ResponderKind) {
+        "built-in" => ResponderKind::BuiltIn,
+        "others" => ResponderKind::Others,
+    }
+}
+
+choice! {
     /// What `--header` says.
     HeaderSetting(SerializeType) {
         "binary" => SerializeType::Binary,
@@ -89,12 +97,13 @@ impl FromStr for ModeSetting {
     type Err = ValueError;
 
     fn from_str(text: &str) -> Result<Self, ValueError> {
-        const NAMES: [(&str, SendMode); 5] = [
+        const NAMES: [(&str, SendMode); 6] = [
             ("sync", SendMode::Sync),
             ("async", SendMode::Async),
             ("oneway", SendMode::Oneway),
             ("batch", SendMode::Batch),
             ("tx", SendMode::Tx),
+            ("request", SendMode::Request),
         ];
         pick(text, &NAMES).map(Self)
     }

@@ -28,7 +28,8 @@ pub mod switch;
 
 pub use batch::BatchSetting;
 pub use choice::{
-    ArrivalsSetting, HeaderSetting, ModeSetting, OutputFormat, QueueOrderSetting, WhenLateSetting,
+    ArrivalsSetting, HeaderSetting, ModeSetting, OutputFormat, QueueOrderSetting, ResponderSetting,
+    WhenLateSetting,
 };
 pub use count::CountSetting;
 pub use duration::DurationSetting;
