@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 use crate::broker::behaviour::{self, Behaviour, Checks};
 use crate::broker::capacity::SingleServer;
 use crate::broker::counts::{BrokerCounts, Counters};
+use crate::broker::kept::Kept;
 use crate::broker::spec::{ClusterSpec, ReplyForm};
 use crate::broker::topics::{BENCHMARK_TOPIC, DEFAULT_TOPIC, TopicTable};
 use crate::broker::transactions::Transactions;
@@ -159,6 +160,8 @@ pub(super) struct BrokerState {
     /// Wakes the connections when behaviour changes or a pause ends.
     pub(super) changed: Notify,
     pub(super) transactions: Transactions,
+    /// Messages, where they are kept.
+    pub(super) kept: Option<Kept>,
     /// Those of the behaviour, for whoever is called while it is played.
     pub(super) checks: Cell<Checks>,
     pub(super) pushes: Pushes,
@@ -187,6 +190,7 @@ impl BrokerState {
             paused: Cell::new(false),
             changed: Notify::new(),
             transactions: Transactions::default(),
+            kept: (spec.kept_bytes > 0).then(|| Kept::new(spec.kept_bytes)),
             checks: Cell::new(behaviour.checks),
             pushes: Pushes::default(),
             commit_log_bytes: Cell::new(0),

@@ -1,14 +1,16 @@
 //! **Hot path.** Checks a message, gives it a place in a queue and answers with it.
 
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use crate::broker::kept::NewMessage;
 use crate::broker::outbox::Outbox;
 use crate::broker::reply::{self, Stored};
 use crate::broker::request::SendRequest;
 use crate::broker::state::BrokerState;
 use crate::broker::topics::{self, Topic};
-use crate::broker::transactions::{self, NewHalf};
+use crate::broker::transactions;
 use crate::protocol::code::CLIENT_VERSION;
 use crate::protocol::frame::Frame;
 use crate::protocol::header::HeaderView;
@@ -23,6 +25,8 @@ const RECORD_BYTES: usize = 91;
 #[derive(Debug)]
 pub(super) struct Store {
     state: Rc<BrokerState>,
+    /// The other end of the connection.
+    peer: SocketAddr,
     /// The topic sent to last and the generation of the table it was found in: most connections
     /// send to one topic, and comparing its name is cheaper than a look-up.
     cached: Option<(u64, Arc<Topic>)>,
@@ -44,9 +48,10 @@ pub(super) fn refuse<T>(code: ResponseCode, remark: impl Into<String>) -> Result
 }
 
 impl Store {
-    pub(super) fn new(state: Rc<BrokerState>) -> Self {
+    pub(super) fn new(state: Rc<BrokerState>, peer: SocketAddr) -> Self {
         Self {
             state,
+            peer,
             cached: None,
         }
     }
@@ -67,22 +72,12 @@ impl Store {
         let state = &*self.state;
         let topic = topic_of(state, &mut self.cached, request)?;
         check_permission(topic)?;
-        let queue_id = u32::try_from(request.queue_id)
-            .unwrap_or_else(|_| state.any_queue(topic.queue_count()));
-        if queue_id >= topic.queue_count() {
-            return refuse(
-                ResponseCode::INVALID_PARAMETER,
-                format!(
-                    "request queueId[{queue_id}] is illegal, topic[{}] has {} queues",
-                    topic.name,
-                    topic.queue_count()
-                ),
-            );
-        }
+        let queue_id = queue_of(state, topic, request)?;
         check_body(state, frame.body, request)?;
         let counters = &state.shared.counters;
         if request.batch {
-            let (queue_offset, ids) = append_batch(state, topic, queue_id, frame.body)?;
+            let (queue_offset, ids) =
+                append_batch(state, topic, queue_id, frame.body, request, self.peer)?;
             if swallow {
                 counters.swallowed_replies.add(1);
             } else if !header.is_oneway() {
@@ -101,19 +96,22 @@ impl Store {
         }
         let record = RECORD_BYTES + topic.name.len() + request.properties.len() + frame.body.len();
         let commit_log_offset = state.append_bytes(record);
+        let peer = self.peer;
+        let new = || NewMessage {
+            topic,
+            queue_id,
+            flag: request.flag,
+            sys_flag: request.sys_flag,
+            born_ms: request.born_ms,
+            born_host: peer,
+            properties: &request.properties,
+            body: frame.body,
+            commit_log_offset,
+        };
         let queue_offset = if request.sys_flag & sys_flag::TRANSACTION_PREPARED != 0
             && transactions::is_half(&request.properties)
         {
-            let half = NewHalf {
-                topic,
-                queue_id,
-                sys_flag: request.sys_flag,
-                born_ms: request.born_ms,
-                properties: &request.properties,
-                body: frame.body,
-                commit_log_offset,
-            };
-            let Some(place) = state.transactions.begin(state, &half) else {
+            let Some(place) = state.transactions.begin(state, &new()) else {
                 return refuse(ResponseCode::SYSTEM_ERROR, "too many open transactions");
             };
             place
@@ -121,7 +119,11 @@ impl Store {
             counters.messages.add(1);
             counters.body_bytes.add(frame.body.len() as u64);
             // The queue was looked up above.
-            topic.append(queue_id as usize, 1).unwrap_or_default()
+            let queue_offset = topic.append(queue_id as usize, 1).unwrap_or_default();
+            if let Some(kept) = &state.kept {
+                kept.keep(&new().stored(state, queue_offset));
+            }
+            queue_offset
         };
         if header.is_oneway() {
             return Ok(());
@@ -154,9 +156,11 @@ impl Store {
 #[inline(never)]
 fn append_batch(
     state: &BrokerState,
-    topic: &Topic,
+    topic: &Arc<Topic>,
     queue_id: u32,
     body: &[u8],
+    request: &SendRequest<'_>,
+    born_host: SocketAddr,
 ) -> Result<(u64, String), Refusal> {
     let Ok(records) = batch::records(body).collect::<Result<Vec<_>, _>>() else {
         return refuse(
@@ -169,7 +173,7 @@ fn append_batch(
     };
     let counters = &state.shared.counters;
     let mut ids = String::new();
-    for record in &records {
+    for (place, record) in (queue_offset..).zip(&records) {
         let stored = record.properties.len() + record.body.len();
         let commit_log_offset = state.append_bytes(RECORD_BYTES + topic.name.len() + stored);
         if !ids.is_empty() {
@@ -178,6 +182,20 @@ fn append_batch(
         let id = state.message_ids.with(commit_log_offset);
         ids.push_str(str::from_utf8(&id).unwrap_or_default());
         counters.body_bytes.add(record.body.len() as u64);
+        if let Some(kept) = &state.kept {
+            let new = NewMessage {
+                topic,
+                queue_id,
+                flag: record.flag,
+                sys_flag: request.sys_flag,
+                born_ms: request.born_ms,
+                born_host,
+                properties: str::from_utf8(record.properties).unwrap_or_default(),
+                body: record.body,
+                commit_log_offset,
+            };
+            kept.keep(&new.stored(state, place));
+        }
     }
     counters.messages.add(records.len() as u64);
     Ok((queue_offset, ids))
@@ -209,6 +227,23 @@ fn check_permission(topic: &Topic) -> Result<(), Refusal> {
     refuse(
         ResponseCode::NO_PERMISSION,
         format!("the topic[{}] sending message is forbidden", topic.name),
+    )
+}
+
+/// The queue asked for, or one of the broker's choice.
+#[inline]
+fn queue_of(state: &BrokerState, topic: &Topic, request: &SendRequest<'_>) -> Result<u32, Refusal> {
+    let count = topic.queue_count();
+    let queue_id = u32::try_from(request.queue_id).unwrap_or_else(|_| state.any_queue(count));
+    if queue_id < count {
+        return Ok(queue_id);
+    }
+    refuse(
+        ResponseCode::INVALID_PARAMETER,
+        format!(
+            "request queueId[{queue_id}] is illegal, topic[{}] has {count} queues",
+            topic.name
+        ),
     )
 }
 

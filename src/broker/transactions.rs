@@ -5,7 +5,6 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,10 +12,10 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use crate::broker::behaviour::{is_nth, nanos};
+use crate::broker::kept::NewMessage;
 use crate::broker::state::BrokerState;
 use crate::broker::topics::Topic;
 use crate::protocol::message_id::offset_message_id;
-use crate::protocol::stored::StoredMessage;
 use crate::protocol::transaction::{CheckTransaction, EndTransaction, Resolution};
 use crate::protocol::{SerializeType, properties, sys_flag};
 
@@ -60,19 +59,6 @@ struct Open {
     ended_number: u64,
 }
 
-/// What a half message is made of, besides its body.
-#[derive(Debug)]
-pub(super) struct NewHalf<'a> {
-    pub(super) topic: &'a Arc<Topic>,
-    pub(super) queue_id: u32,
-    pub(super) sys_flag: i32,
-    /// When it was sent, in ms since 1970.
-    pub(super) born_ms: i64,
-    pub(super) properties: &'a str,
-    pub(super) body: &'a [u8],
-    pub(super) commit_log_offset: u64,
-}
-
 /// Whether properties make a message a half one.
 pub(super) fn is_half(properties: &str) -> bool {
     properties::parse(properties).any(|pair| pair == (properties::HALF, "true"))
@@ -80,7 +66,7 @@ pub(super) fn is_half(properties: &str) -> bool {
 
 impl Transactions {
     /// Keeps a half message; its place among them, or `None` when there are too many.
-    pub(super) fn begin(&self, state: &BrokerState, new: &NewHalf<'_>) -> Option<u64> {
+    pub(super) fn begin(&self, state: &BrokerState, new: &NewMessage<'_>) -> Option<u64> {
         let mut open = self.open.borrow_mut();
         if open.bytes > MOST_BYTES {
             return None;
@@ -141,7 +127,10 @@ impl Transactions {
         };
         open.bytes -= half.record.len();
         if end.resolution == Resolution::Commit {
-            half.topic.append(half.queue_id as usize, 1);
+            let place = half.topic.append(half.queue_id as usize, 1);
+            if let (Some(kept), Some(place)) = (&state.kept, place) {
+                kept.keep_committed(state, &half.record, place);
+            }
             counters.messages.add(1);
             counters.body_bytes.add(half.body_bytes);
             counters.committed.add(1);
@@ -160,6 +149,13 @@ impl Transactions {
             self.begun.notify_one();
         }
         Ok(())
+    }
+
+    /// Half messages so far, and how many of them stand before the first that is open.
+    pub(super) fn places(&self) -> (u64, u64) {
+        let open = self.open.borrow();
+        let first = open.halves.values().map(|half| half.queue_offset).min();
+        (open.length, first.unwrap_or(open.length))
     }
 
     /// Makes checks when they are due, for ever.
@@ -223,27 +219,11 @@ fn push_check(state: &BrokerState, connection: u64, at: u64, half: &Half) {
     state.pushes.push(connection, &frame);
 }
 
-/// The stored message as a check carries it.
-fn record(state: &BrokerState, new: &NewHalf<'_>, queue_offset: u64) -> Option<Vec<u8>> {
-    let here = SocketAddr::V4(state.shared.address);
-    let stored = StoredMessage {
-        body_crc: crc32fast::hash(new.body) & 0x7fff_ffff,
-        queue_id: i32::try_from(new.queue_id).unwrap_or(i32::MAX),
-        flag: 0,
-        queue_offset: i64::try_from(queue_offset).unwrap_or(i64::MAX),
-        commit_log_offset: i64::try_from(new.commit_log_offset).unwrap_or(i64::MAX),
-        // The bits of the transaction are taken off, those of compression stay.
-        sys_flag: new.sys_flag & !sys_flag::TRANSACTION_ROLLBACK,
-        born_ms: new.born_ms,
-        born_host: here,
-        stored_ms: new.born_ms,
-        store_host: here,
-        reconsume_times: 0,
-        prepared_offset: 0,
-        body: new.body,
-        topic: &new.topic.name,
-        properties: new.properties,
-    };
+/// The stored message as a check carries it: the bits of the transaction are taken off, those of
+/// compression stay.
+fn record(state: &BrokerState, new: &NewMessage<'_>, queue_offset: u64) -> Option<Vec<u8>> {
+    let mut stored = new.stored(state, queue_offset);
+    stored.sys_flag &= !sys_flag::TRANSACTION_ROLLBACK;
     let mut bytes = Vec::new();
     stored.write(&mut bytes).ok()?;
     Some(bytes)

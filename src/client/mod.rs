@@ -9,10 +9,12 @@
 //! - [`producer`] (`send().await`) with its completion slot and `admission`; `load` is the other face
 //! - [`message_queue`]: a queue as users name it, and how one is selected
 //! - [`transaction`] over [`producer`], and the brokers' [`checks`]; `incoming` is what brokers ask
+//! - [`admin`]: topics made, queues measured, messages looked up
 //! - [`message`] with [`compression`], [`validate`], [`config`], [`error`]: what is given and what can
 //!   go wrong
 //! - [`requirements`]: the numbered rules that comments cite, as in (R142)
 
+pub mod admin;
 mod admission;
 pub mod born;
 pub mod broker_table;

@@ -10,10 +10,12 @@
 //! - [`send`]: SEND_MESSAGE(_V2): template of the request (hot path), request and reply views
 //! - [`route`], [`heartbeat`]: name server routes, client heartbeats
 //! - [`transaction`]: how transactions are ended and asked for
+//! - [`admin`]: topics made, queues measured, messages looked up; [`stored`]: messages as brokers keep them
 //! - [`signature`]: requests signed for an account
 //! - [`properties`], [`message_id`]: message properties string, unique and offset message ids
 //! - [`code`]: request, response and language codes, send statuses
 
+pub mod admin;
 pub mod batch;
 pub mod code;
 pub mod command;
