@@ -24,7 +24,7 @@ pub mod markdown;
 pub mod result;
 pub mod schema;
 pub mod style;
-mod table;
+pub(crate) mod table;
 pub mod text;
 pub mod transactions;
 
