@@ -240,8 +240,9 @@ async fn what_a_broker_refuses_has_its_code() {
     assert!([Some(1), Some(208)].contains(&viewed.code()), "{viewed:?}");
     let absent = admin.offsets("absent-topic", None).await.unwrap_err();
     assert_eq!(absent.code(), Some(17), "{absent}");
-    let group = admin.consumer_offset("nobody", &queues[0]).await.unwrap();
-    assert_eq!(group, None);
+    let unknown = admin.consumer_offset("nobody", &queues[0]).await.unwrap();
+    let as_4 = (!is_5()).then_some(0);
+    assert!(unknown.is_none() || unknown == as_4, "{unknown:?}");
     instance.shutdown().await;
 }
 

@@ -44,6 +44,7 @@ pub mod validate;
 
 pub use crate::protocol::signature::Credentials;
 pub use crate::protocol::transaction::Resolution;
+pub use admin::{Admin, AdminError};
 pub use broker_table::{BrokerId, KnownBroker};
 pub use checks::{CheckConfig, CheckedMessage, LocalOutcome, TransactionChecker};
 pub use compression::{Compression, CompressionKind};

@@ -135,7 +135,10 @@ impl<'a> QueueQuery<'a> {
             QueueFigure::OffsetAt(moment) => command
                 .with_field("timestamp", moment)
                 .with_field("boundaryType", "LOWER"),
-            QueueFigure::ConsumerOffset(group) => command.with_field("consumerGroup", group),
+            QueueFigure::ConsumerOffset(group) => command
+                .with_field("consumerGroup", group)
+                // A group that is not known is to be told from one at the beginning (5.x).
+                .with_field("setZeroIfNotFound", false),
             QueueFigure::MinOffset | QueueFigure::EarliestStoreTime => command,
         }
     }
@@ -324,7 +327,7 @@ mod tests {
         assert_eq!(query(QueueFigure::MaxOffset), (30, max.to_owned()));
         let at = "bname=b boundaryType=LOWER queueId=3 timestamp=-1 topic=T";
         assert_eq!(query(QueueFigure::OffsetAt(-1)), (29, at.to_owned()));
-        let group = "bname=b consumerGroup=g queueId=3 topic=T";
+        let group = "bname=b consumerGroup=g queueId=3 setZeroIfNotFound=false topic=T";
         let figure = QueueFigure::ConsumerOffset("g".into());
         assert_eq!(query(figure), (14, group.to_owned()));
         let create = CreateTopic {

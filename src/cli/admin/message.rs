@@ -199,7 +199,7 @@ fn printable(bytes: &[u8]) -> Option<&str> {
 }
 
 /// Control characters written out.
-fn visible(text: &str) -> String {
+pub(super) fn visible(text: &str) -> String {
     text.chars().fold(String::new(), |mut shown, letter| {
         if letter.is_control() {
             shown.extend(letter.escape_default());

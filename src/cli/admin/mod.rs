@@ -168,7 +168,8 @@ impl From<AdminError> for Failure {
         };
         Self {
             exit,
-            error: said,
+            // Brokers' words are in it.
+            error: message::visible(&said),
             hint: hint.map(Cow::Borrowed),
         }
     }
