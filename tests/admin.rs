@@ -445,6 +445,8 @@ async fn committed_messages_are_kept_and_half_ones_are_counted() {
     assert_eq!(admin.max_offset(&halves).await.unwrap(), 3);
     let passed = admin.consumer_offset("CID_RMQ_SYS_TRANS", &halves).await;
     assert_eq!(passed.unwrap(), Some(1), "up to the first open one");
+    let left = admin.half_messages_not_passed("broker-0").await.unwrap();
+    assert_eq!(left, 2);
     producer.shutdown().await;
     instance.shutdown().await;
 }

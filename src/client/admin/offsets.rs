@@ -67,7 +67,8 @@ impl Admin {
         Ok(stored(moment))
     }
 
-    /// How far a consumer group is in a queue; `None` if its broker knows nothing of it.
+    /// How far a consumer group is in a queue; `None` if its broker knows nothing of it. Brokers of 4.x may
+    /// say 0 then.
     ///
     /// # Errors
     /// As [`Admin::max_offset`].
@@ -114,6 +115,23 @@ impl Admin {
             Ok(answers.collect::<Result<Vec<_>, _>>()?.concat())
         })
         .await
+    }
+
+    /// Half messages a broker has not passed yet when it looks for those to ask about. It looks every 30 s or
+    /// so and passes what has ended, up to the first that is open, so that this is the most that are open,
+    /// of all producers.
+    ///
+    /// # Errors
+    /// As [`Admin::max_offset`].
+    pub async fn half_messages_not_passed(&self, broker: &str) -> Result<u64, AdminError> {
+        let halves = MessageQueue {
+            topic: "RMQ_SYS_TRANS_HALF_TOPIC".into(),
+            broker: broker.into(),
+            queue_id: 0,
+        };
+        let passed = self.consumer_offset("CID_RMQ_SYS_TRANS", &halves).await?;
+        let all = self.max_offset(&halves).await?;
+        Ok(u64::try_from(all.saturating_sub(passed.unwrap_or(0))).unwrap_or(0))
     }
 
     async fn figure(
