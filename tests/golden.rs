@@ -403,7 +403,7 @@ fn java_s_strings_are_read_and_written() {
         let id = str::from_utf8(&vectors["offset_message_id"]).unwrap();
         assert_eq!(
             decode_offset_message_id(id),
-            Ok((BROKER, COMMIT_LOG_OFFSET))
+            Ok((BROKER.into(), COMMIT_LOG_OFFSET))
         );
         assert_eq!(offset_message_id(BROKER, COMMIT_LOG_OFFSET), id.as_bytes());
         let text = str::from_utf8(&vectors["properties"]).unwrap();

@@ -601,6 +601,8 @@ fn transactions_end_as_they_are_told_and_as_checks_are_answered() {
     );
     assert_eq!(checks.committed + checks.rolled_back, tx.unknown, "{tx:?}");
     assert!(tx.check_delay.min_ns.unwrap() >= 5_900_000_000, "{tx:?}");
+    // Of all producers since the cluster was started.
+    assert!(tx.half_messages_not_passed.is_some(), "{tx:?}");
     let delivered = tx.committed + checks.committed;
     let deadline = Instant::now() + Duration::from_secs(30);
     while cluster.stored(&topic) < delivered {

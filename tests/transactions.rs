@@ -305,6 +305,7 @@ fn a_load_ends_its_transactions_and_answers_for_those_it_left_open() {
         },
     );
     let (ends, checks) = (outcome.ends, outcome.checks);
+    assert!(outcome.not_passed.is_some());
     // Shares of 4,000 by a hash: five standard deviations.
     assert!(
         (share(ends.rolled_back, 4_000) - 0.1).abs() < 0.024,
@@ -369,6 +370,9 @@ fn half_messages_nobody_asks_about_are_left_over() {
     assert_eq!(outcome.checks.received, 0);
     assert_eq!(outcome.checks.owed, outcome.ends.unknown);
     assert!(outcome.ends.unknown > 150);
+    let not_passed = outcome.not_passed.unwrap();
+    let bounds = outcome.ends.unknown..=500;
+    assert!(bounds.contains(&not_passed), "{not_passed}");
     assert_eq!(
         sum(&cluster, |broker| broker.committed),
         outcome.ends.committed

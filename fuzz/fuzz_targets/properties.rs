@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use rmq_bench::protocol::message_id::{decode_offset_message_id, offset_message_id};
+use rmq_bench::protocol::message_id::{decode_offset_message_id, offset_id_text};
 use rmq_bench::protocol::properties;
 
 fuzz_target!(|text: &str| {
@@ -17,7 +17,7 @@ fuzz_target!(|text: &str| {
     assert_eq!(again, pairs);
 
     if let Ok((address, offset)) = decode_offset_message_id(text) {
-        let id = offset_message_id(address, offset);
-        assert_eq!(id, text.to_ascii_uppercase().as_bytes());
+        let id = offset_id_text(address, offset);
+        assert_eq!(id, text.to_ascii_uppercase());
     }
 });

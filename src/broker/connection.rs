@@ -5,6 +5,7 @@
 //! due leave with one write.
 
 use std::io;
+use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -34,9 +35,14 @@ pub(super) async fn serve(stream: TcpStream, state: Rc<BrokerState>) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY");
     }
+    let peer = stream.peer_addr();
     let mut connection = Connection {
         stream,
-        handler: Handler::new(Rc::clone(&state)),
+        handler: Handler::new(
+            Rc::clone(&state),
+            // A peer that has gone already sends nothing.
+            peer.unwrap_or(SocketAddr::V4(state.shared.address)),
+        ),
         state: Rc::clone(&state),
         input: Input::new(READ_BYTES),
         outbox: Outbox::default(),

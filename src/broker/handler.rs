@@ -3,8 +3,10 @@
 //! Budget per well-formed message: one walk over the fields that vary and no allocation in the
 //! binary form. Everything that is refused or rare takes the plain way through [`RemotingCommand`].
 
+use std::net::SocketAddr;
 use std::rc::Rc;
 
+use crate::broker::admin;
 use crate::broker::behaviour::is_nth;
 use crate::broker::outbox::Outbox;
 use crate::broker::readers::Asker;
@@ -40,11 +42,12 @@ pub(super) enum Flow {
 }
 
 impl Handler {
-    pub(super) fn new(state: Rc<BrokerState>) -> Self {
+    /// `peer` is the other end of the connection.
+    pub(super) fn new(state: Rc<BrokerState>, peer: SocketAddr) -> Self {
         Self {
             connection: state.next_connection(),
             memory: Memory::default(),
-            store: Store::new(Rc::clone(&state)),
+            store: Store::new(Rc::clone(&state), peer),
             state,
         }
     }
@@ -238,8 +241,10 @@ impl Handler {
                         .with_remark(format!("topic[{name}] not exist")),
                 }
             }
-            RequestCode(code) => answer(ResponseCode::REQUEST_CODE_NOT_SUPPORTED)
-                .with_remark(format!(" request type {code} not supported")),
+            RequestCode(code) => admin::answer(&self.state, &request).unwrap_or_else(|| {
+                answer(ResponseCode::REQUEST_CODE_NOT_SUPPORTED)
+                    .with_remark(format!(" request type {code} not supported"))
+            }),
         };
         if !header.is_oneway() {
             let form = self.state.reply_form.of(frame.serialize_type);

@@ -2,7 +2,7 @@
 //!
 //! It is the target of tests, demos and of runs that ask what the generator itself can do, so it
 //! answers a message in a fraction of the time a generator needs to make one. It keeps counts and
-//! queue offsets, not messages. It knows [`crate::protocol`] and nothing else of ours; what a codec
+//! queue offsets, and messages only where told to. It knows [`crate::protocol`] and nothing else of ours; what a codec
 //! gets wrong on both sides is caught by captured frames and real clusters, not here.
 //!
 //! Everything runs on threads of its own (`embedded-0`, …), never on the caller's runtime. A broker
@@ -16,8 +16,10 @@
 //!   to reply
 //! - `transactions`: half messages and their checks
 //! - `readers` with `record`: messages for those who pull them; `replies`: answers to requests
+//! - `admin`: requests of administration; `kept`: messages for them
 //! - `namesrv`: routes
 
+mod admin;
 mod alarm;
 pub mod behaviour;
 mod capacity;
@@ -26,6 +28,7 @@ mod connection;
 pub mod counts;
 mod handler;
 mod input;
+mod kept;
 mod namesrv;
 mod outbox;
 mod port;

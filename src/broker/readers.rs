@@ -58,7 +58,7 @@ pub(super) struct Asker {
 /// Where a message is stored.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place<'a> {
-    pub(super) topic: &'a str,
+    pub(super) topic: &'a Topic,
     pub(super) queue_id: u32,
     pub(super) offset: u64,
 }
@@ -151,7 +151,7 @@ impl Readers {
     #[inline(never)]
     pub(super) fn keep(&self, state: &BrokerState, place: Place<'_>, record: Vec<u8>) {
         let mut queues = self.queues.borrow_mut();
-        let key = (place.topic.to_owned(), place.queue_id);
+        let key = (place.topic.name.clone(), place.queue_id);
         let queue = queues.entry(key).or_insert_with(|| Queue {
             first: place.offset,
             ..Queue::default()

@@ -28,6 +28,8 @@ pub(super) struct SendRequest<'a> {
     pub(super) batch: bool,
     /// See [`crate::protocol::sys_flag`].
     pub(super) sys_flag: i32,
+    /// The user's flag.
+    pub(super) flag: i32,
     /// When it was sent, in ms since 1970.
     pub(super) born_ms: i64,
     /// `bodyCrc32` as it came.
@@ -46,6 +48,7 @@ pub(super) struct Memory {
     default_queues: i32,
     batch: bool,
     sys_flag: i32,
+    flag: i32,
 }
 
 impl Memory {
@@ -86,6 +89,7 @@ impl Memory {
             properties,
             batch: self.batch,
             sys_flag: self.sys_flag,
+            flag: self.flag,
             born_ms: born_ms?,
             body_checksum: None,
         })
@@ -108,6 +112,7 @@ impl Memory {
             properties: view.properties,
             batch: view.kind.request == SendRequestKind::Batch,
             sys_flag: view.kind.sys_flag,
+            flag: view.kind.flag,
             born_ms: view.born_ms,
             body_checksum: body_checksum(header)?,
         };
@@ -117,7 +122,7 @@ impl Memory {
 
     fn learn(&mut self, header: &HeaderView<'_>) {
         self.leading.clear();
-        (self.batch, self.sys_flag) = (false, 0);
+        (self.batch, self.sys_flag, self.flag) = (false, 0, 0);
         let ExtFields::Binary(entries) = header.ext else {
             return;
         };
@@ -141,7 +146,11 @@ impl Memory {
                     Ok(sys_flag) => self.sys_flag = sys_flag,
                     Err(_) => leading = false,
                 },
-                [b'a' | b'h' | b'j' | b'k' | b'l' | b'n'] => {}
+                b"h" => match value.parse() {
+                    Ok(flag) => self.flag = flag,
+                    Err(_) => leading = false,
+                },
+                [b'a' | b'j' | b'k' | b'l' | b'n'] => {}
                 _ => leading = false,
             }
             if leading {

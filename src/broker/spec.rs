@@ -30,6 +30,8 @@ pub struct ClusterSpec {
     pub reply_form: ReplyForm,
     /// Largest message body taken, in bytes.
     pub max_message_bytes: usize,
+    /// Bytes of messages each broker keeps to be viewed, queried and found by time, the newest; 0 keeps none.
+    pub kept_bytes: usize,
     /// Behaviour of all brokers at the start.
     pub behaviour: Behaviour,
     /// Behaviour of single brokers (by index) instead of the common one.
@@ -53,6 +55,7 @@ impl Default for ClusterSpec {
             bind: Ipv4Addr::LOCALHOST,
             reply_form: ReplyForm::default(),
             max_message_bytes: 4 * 1024 * 1024,
+            kept_bytes: 0,
             behaviour: Behaviour::default(),
             per_broker: Vec::new(),
             threads: 1,

@@ -12,10 +12,11 @@ use tokio::sync::Notify;
 use crate::broker::behaviour::{self, Behaviour, Checks};
 use crate::broker::capacity::SingleServer;
 use crate::broker::counts::{BrokerCounts, Counters};
-use crate::broker::readers::Readers;
+use crate::broker::kept::Kept;
+use crate::broker::readers::{Place, Readers};
 use crate::broker::record::CLUSTER;
 use crate::broker::spec::{ClusterSpec, ReplyForm};
-use crate::broker::topics::{BENCHMARK_TOPIC, DEFAULT_TOPIC, TopicTable};
+use crate::broker::topics::{BENCHMARK_TOPIC, DEFAULT_TOPIC, Topic, TopicTable};
 use crate::broker::transactions::Transactions;
 use crate::protocol::message_id::OffsetIdPrefix;
 use crate::protocol::request_reply::reply_topic;
@@ -174,6 +175,8 @@ pub(super) struct BrokerState {
     pub(super) changed: Notify,
     pub(super) transactions: Transactions,
     pub(super) readers: Readers,
+    /// Messages, where they are kept.
+    pub(super) kept: Option<Kept>,
     /// Those of the behaviour, for whoever is called while it is played.
     pub(super) checks: Cell<Checks>,
     pub(super) pushes: Pushes,
@@ -203,6 +206,7 @@ impl BrokerState {
             changed: Notify::new(),
             transactions: Transactions::default(),
             readers: Readers::default(),
+            kept: (spec.kept_bytes > 0).then(|| Kept::new(spec.kept_bytes)),
             checks: Cell::new(behaviour.checks),
             pushes: Pushes::default(),
             commit_log_bytes: Cell::new(0),
@@ -244,6 +248,22 @@ impl BrokerState {
         next ^= next << 17;
         self.random.set(next);
         u32::try_from((next >> 32) % u64::from(queues.max(1))).unwrap_or(0)
+    }
+
+    /// Whether the messages of a topic are kept, for whatever reason.
+    #[inline]
+    pub(super) fn keeps(&self, topic: &Topic) -> bool {
+        topic.is_read() || self.kept.is_some()
+    }
+
+    /// Keeps a record for those who look messages up, and for those who pull them.
+    pub(super) fn keep(&self, place: Place<'_>, record: Vec<u8>) {
+        if let Some(kept) = &self.kept {
+            kept.keep(&record);
+        }
+        if place.topic.is_read() {
+            self.readers.keep(self, place, record);
+        }
     }
 
     /// A number no other connection of this broker has.

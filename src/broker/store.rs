@@ -1,5 +1,6 @@
 //! **Hot path.** Checks a message, gives it a place in a queue and answers with it.
 
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -25,6 +26,8 @@ const RECORD_BYTES: usize = 91;
 #[derive(Debug)]
 pub(super) struct Store {
     state: Rc<BrokerState>,
+    /// The other end of the connection.
+    peer: SocketAddr,
     /// The topic sent to last and the generation of the table it was found in: most connections
     /// send to one topic, and comparing its name is cheaper than a look-up.
     cached: Option<(u64, Arc<Topic>)>,
@@ -46,9 +49,10 @@ pub(super) fn refuse<T>(code: ResponseCode, remark: impl Into<String>) -> Result
 }
 
 impl Store {
-    pub(super) fn new(state: Rc<BrokerState>) -> Self {
+    pub(super) fn new(state: Rc<BrokerState>, peer: SocketAddr) -> Self {
         Self {
             state,
+            peer,
             cached: None,
         }
     }
@@ -69,22 +73,12 @@ impl Store {
         let state = &*self.state;
         let topic = topic_of(state, &mut self.cached, request)?;
         check_permission(topic)?;
-        let queue_id = u32::try_from(request.queue_id)
-            .unwrap_or_else(|_| state.any_queue(topic.queue_count()));
-        if queue_id >= topic.queue_count() {
-            return refuse(
-                ResponseCode::INVALID_PARAMETER,
-                format!(
-                    "request queueId[{queue_id}] is illegal, topic[{}] has {} queues",
-                    topic.name,
-                    topic.queue_count()
-                ),
-            );
-        }
+        let queue_id = queue_of(state, topic, request)?;
         check_body(state, frame.body, request)?;
         let counters = &state.shared.counters;
         if request.batch {
-            let (queue_offset, ids) = append_batch(state, topic, queue_id, request, frame.body)?;
+            let (queue_offset, ids) =
+                append_batch(state, topic, queue_id, frame.body, request, self.peer)?;
             if swallow {
                 counters.swallowed_replies.add(1);
             } else if !header.is_oneway() {
@@ -103,11 +97,22 @@ impl Store {
         }
         let record = RECORD_BYTES + topic.name.len() + request.properties.len() + frame.body.len();
         let commit_log_offset = state.append_bytes(record);
+        let peer = self.peer;
+        let new = || NewMessage {
+            topic,
+            queue_id,
+            flag: request.flag,
+            sys_flag: request.sys_flag,
+            born_ms: request.born_ms,
+            born_host: peer,
+            properties: &request.properties,
+            body: frame.body,
+            commit_log_offset,
+        };
         let queue_offset = if request.sys_flag & sys_flag::TRANSACTION_PREPARED != 0
             && transactions::is_half(&request.properties)
         {
-            let half = new_message(topic, queue_id, request, frame.body, commit_log_offset);
-            let Some(place) = state.transactions.begin(state, topic, &half) else {
+            let Some(place) = state.transactions.begin(state, &new()) else {
                 return refuse(ResponseCode::SYSTEM_ERROR, "too many open transactions");
             };
             place
@@ -116,9 +121,8 @@ impl Store {
             counters.body_bytes.add(frame.body.len() as u64);
             // The queue was looked up above.
             let place = topic.append(queue_id as usize, 1).unwrap_or_default();
-            if topic.is_read() {
-                let new = new_message(topic, queue_id, request, frame.body, commit_log_offset);
-                keep(state, &new, place);
+            if state.keeps(topic) {
+                keep(state, &new(), place);
             }
             place
         };
@@ -153,10 +157,11 @@ impl Store {
 #[inline(never)]
 fn append_batch(
     state: &BrokerState,
-    topic: &Topic,
+    topic: &Arc<Topic>,
     queue_id: u32,
-    request: &SendRequest<'_>,
     body: &[u8],
+    request: &SendRequest<'_>,
+    born_host: SocketAddr,
 ) -> Result<(u64, String), Refusal> {
     let Ok(records) = batch::records(body).collect::<Result<Vec<_>, _>>() else {
         return refuse(
@@ -178,11 +183,17 @@ fn append_batch(
         let id = state.message_ids.with(commit_log_offset);
         ids.push_str(str::from_utf8(&id).unwrap_or_default());
         counters.body_bytes.add(record.body.len() as u64);
-        if topic.is_read() {
+        if state.keeps(topic) {
             let new = NewMessage {
-                properties: str::from_utf8(record.properties).unwrap_or_default(),
+                topic,
+                queue_id,
                 flag: record.flag,
-                ..new_message(topic, queue_id, request, record.body, commit_log_offset)
+                sys_flag: request.sys_flag,
+                born_ms: request.born_ms,
+                born_host,
+                properties: str::from_utf8(record.properties).unwrap_or_default(),
+                body: record.body,
+                commit_log_offset,
             };
             keep(state, &new, place);
         }
@@ -191,35 +202,16 @@ fn append_batch(
     Ok((queue_offset, ids))
 }
 
-fn new_message<'a>(
-    topic: &'a Topic,
-    queue_id: u32,
-    request: &'a SendRequest<'_>,
-    body: &'a [u8],
-    commit_log_offset: u64,
-) -> NewMessage<'a> {
-    NewMessage {
-        topic: &topic.name,
-        queue_id,
-        flag: 0,
-        sys_flag: request.sys_flag,
-        born_ms: request.born_ms,
-        properties: &request.properties,
-        body,
-        commit_log_offset,
-    }
-}
-
-/// Keeps a message for those who pull it.
+/// Keeps a message for those who look it up or pull it.
 #[inline(never)]
 fn keep(state: &BrokerState, new: &NewMessage<'_>, queue_offset: u64) {
+    let place = Place {
+        topic: new.topic,
+        queue_id: new.queue_id,
+        offset: queue_offset,
+    };
     if let Some(record) = new.record(state, queue_offset) {
-        let place = Place {
-            topic: new.topic,
-            queue_id: new.queue_id,
-            offset: queue_offset,
-        };
-        state.readers.keep(state, place, record);
+        state.keep(place, record);
     }
 }
 
@@ -249,6 +241,23 @@ fn check_permission(topic: &Topic) -> Result<(), Refusal> {
     refuse(
         ResponseCode::NO_PERMISSION,
         format!("the topic[{}] sending message is forbidden", topic.name),
+    )
+}
+
+/// The queue asked for, or one of the broker's choice.
+#[inline]
+fn queue_of(state: &BrokerState, topic: &Topic, request: &SendRequest<'_>) -> Result<u32, Refusal> {
+    let count = topic.queue_count();
+    let queue_id = u32::try_from(request.queue_id).unwrap_or_else(|_| state.any_queue(count));
+    if queue_id < count {
+        return Ok(queue_id);
+    }
+    refuse(
+        ResponseCode::INVALID_PARAMETER,
+        format!(
+            "request queueId[{queue_id}] is illegal, topic[{}] has {count} queues",
+            topic.name
+        ),
     )
 }
 

@@ -13,11 +13,10 @@ use tokio::sync::Notify;
 
 use crate::broker::behaviour::{is_nth, nanos};
 use crate::broker::readers::Place;
-use crate::broker::record::NewMessage;
+use crate::broker::record::{self, NewMessage};
 use crate::broker::state::BrokerState;
 use crate::broker::topics::Topic;
 use crate::protocol::message_id::offset_message_id;
-use crate::protocol::stored::StoredMessage;
 use crate::protocol::transaction::{CheckTransaction, EndTransaction, Resolution};
 use crate::protocol::{SerializeType, properties};
 
@@ -68,12 +67,7 @@ pub(super) fn is_half(properties: &str) -> bool {
 
 impl Transactions {
     /// Keeps a half message; its place among them, or `None` when there are too many.
-    pub(super) fn begin(
-        &self,
-        state: &BrokerState,
-        topic: &Arc<Topic>,
-        new: &NewMessage<'_>,
-    ) -> Option<u64> {
+    pub(super) fn begin(&self, state: &BrokerState, new: &NewMessage<'_>) -> Option<u64> {
         let mut open = self.open.borrow_mut();
         if open.bytes > MOST_BYTES {
             return None;
@@ -88,7 +82,7 @@ impl Transactions {
         let half = Half {
             group: property(properties::PRODUCER_GROUP),
             message_id: property(properties::UNIQUE_ID_KEY),
-            topic: Arc::clone(topic),
+            topic: Arc::clone(new.topic),
             queue_id: new.queue_id,
             queue_offset,
             record: new.record(state, queue_offset)?,
@@ -135,7 +129,7 @@ impl Transactions {
         open.bytes -= half.record.len();
         if end.resolution == Resolution::Commit {
             let place = half.topic.append(half.queue_id as usize, 1);
-            if let (true, Some(offset)) = (half.topic.is_read(), place) {
+            if let (true, Some(offset)) = (state.keeps(&half.topic), place) {
                 keep_committed(state, &half, offset);
             }
             counters.messages.add(1);
@@ -156,6 +150,13 @@ impl Transactions {
             self.begun.notify_one();
         }
         Ok(())
+    }
+
+    /// Half messages so far, and how many of them stand before the first that is open.
+    pub(super) fn places(&self) -> (u64, u64) {
+        let open = self.open.borrow();
+        let first = open.halves.values().map(|half| half.queue_offset).min();
+        (open.length, first.unwrap_or(open.length))
     }
 
     /// Makes checks when they are due, for ever.
@@ -200,23 +201,15 @@ impl Transactions {
     }
 }
 
-/// Keeps what was a half message for those who pull its topic.
+/// Keeps what was a half message for those who look it up or pull it.
 fn keep_committed(state: &BrokerState, half: &Half, offset: u64) {
-    let Ok((message, _)) = StoredMessage::parse(&half.record) else {
-        return;
+    let place = Place {
+        topic: &half.topic,
+        queue_id: half.queue_id,
+        offset,
     };
-    let committed = StoredMessage {
-        queue_offset: i64::try_from(offset).unwrap_or(i64::MAX),
-        ..message
-    };
-    let mut record = Vec::new();
-    if committed.write(&mut record).is_ok() {
-        let place = Place {
-            topic: &half.topic.name,
-            queue_id: half.queue_id,
-            offset,
-        };
-        state.readers.keep(state, place, record);
+    if let Some(record) = record::committed(state, &half.record, offset) {
+        state.keep(place, record);
     }
 }
 

@@ -5,7 +5,7 @@ use clap::Args;
 use super::exit::Exit;
 use super::{message, signals, stdout};
 use crate::broker::{Behaviour, ClusterSpec, EmbeddedCluster, Reject, Stall, StartError};
-use crate::config::value::{CountSetting, DurationSetting, StallSetting};
+use crate::config::value::{CountSetting, DurationSetting, SizeSetting, StallSetting};
 use crate::protocol::ResponseCode;
 
 /// Arguments of `broker`.
@@ -37,6 +37,9 @@ pub struct BrokerArgs {
     /// Refuse every send with this response code
     #[arg(long, value_name = "CODE")]
     pub reject: Option<i32>,
+    /// Messages each broker keeps for `admin` to look up, the newest; 0 keeps none
+    #[arg(long, value_name = "SIZE", default_value = "0")]
+    pub keep: SizeSetting,
     /// Stop after this time; without it, on Ctrl-C
     #[arg(long = "for", value_name = "TIME")]
     pub run_for: Option<DurationSetting>,
@@ -75,6 +78,7 @@ fn serve(args: &BrokerArgs) -> Result<Exit, StartError> {
         queues: args.queues,
         namesrv_port: args.namesrv_port,
         broker_port: args.port,
+        kept_bytes: usize::try_from(args.keep.0).unwrap_or(usize::MAX),
         behaviour,
         ..ClusterSpec::default()
     })?;

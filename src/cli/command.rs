@@ -4,6 +4,7 @@ use std::ffi::OsString;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use super::admin::AdminArgs;
 use super::broker::BrokerArgs;
 use super::doctor::DoctorArgs;
 use super::exit::Exit;
@@ -11,7 +12,7 @@ use super::options::ProduceArgs;
 use super::produce::RunArgs;
 use super::schema::SchemaArgs;
 use super::version::VersionArgs;
-use super::{broker, doctor, help, message, produce, schema, version};
+use super::{admin, broker, doctor, help, message, produce, schema, version};
 
 /// Load generator and benchmark for Apache RocketMQ.
 #[derive(Debug, Parser)]
@@ -40,6 +41,9 @@ enum Command {
     /// Says what this machine and a cluster can carry, before any load
     #[command(after_long_help = help::DOCTOR)]
     Doctor(DoctorArgs),
+    /// Makes topics, measures queues, looks messages up
+    #[command(after_long_help = help::ADMIN)]
+    Admin(AdminArgs),
     /// Runs an embedded cluster as a process of its own
     Broker(BrokerArgs),
     /// Prints a JSON Schema
@@ -60,6 +64,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Some(Command::Produce(args)) => produce::produce(&args),
         Some(Command::Run(args)) => produce::run(args),
         Some(Command::Doctor(args)) => doctor::run(&args),
+        Some(Command::Admin(args)) => admin::run(&args),
         Some(Command::Broker(args)) => broker::run(&args),
         Some(Command::Schema(args)) => schema::run(&args),
         Some(Command::Version(args)) => version::run(&args),

@@ -46,6 +46,20 @@ Examples:
 The rate in the last sentence is, of half, a quarter, an eighth, … of what the generator got through
 against an embedded cluster on this machine, the first that it then held with the verdict VALID.";
 
+/// Under `admin --help`.
+pub const ADMIN: &str = "\
+Examples:
+  rmq-bench admin create-topic -n HOST:9876 -t orders --queues 8
+      the topic on every broker of the cluster, or the one that is there with 8 queues
+  rmq-bench admin offsets -n HOST:9876 -t orders --at 2026-01-31T08:00:00Z
+      how many messages each queue has, and the offset of the first one since then
+  rmq-bench admin view -n HOST:9876 -t orders 7F0000010539B4AAC205265C000007
+      one message, by either kind of id
+  rmq-bench admin query -n HOST:9876 -t orders order-17 --format json
+      all messages with this key
+
+Exit code 1: nothing was found, or a broker refused; 3: no connection, no route, no permission.";
+
 /// Under `--help`.
 #[must_use]
 pub fn long() -> String {

@@ -3,20 +3,25 @@
 //! - [`command`]: the commands, parsing and dispatch; [`options`]: the options of `produce`
 //! - [`produce`]: `produce` and `run` up to the resolved plan; [`produce_run`]: the run itself
 //! - `target`, `watch`, `outcome`, `outputs`, `signals`: the parts of a run
+//! - `admin`: topics made, queues measured, messages looked up
 //! - [`doctor`]: what machine and cluster can carry
 //! - [`dry_run`], [`broker`], [`schema`], [`version`]: the smaller commands
 //! - [`live`]: the live view; [`log`], [`message`]: everything else on stderr; [`stdout`]: results
-//! - [`exit`]: exit codes; [`help`]: examples and the tables under the help
+//! - `connect`, `credentials`, `tls`: how a cluster is reached
+//! - [`exit`]: exit codes; `failure`: why there is no result; [`help`]: examples and the tables under the help
 //! - [`figure`]: numbers as people read them
 //!
 //! stdout carries the result and nothing else.
 
+mod admin;
 pub mod broker;
 pub mod command;
+mod connect;
 mod credentials;
 pub mod doctor;
 pub mod dry_run;
 pub mod exit;
+mod failure;
 pub mod figure;
 pub mod help;
 pub mod live;

@@ -1,4 +1,5 @@
-//! The options of `produce`, made from the one list of settings.
+//! The options of `produce`, made from the one list of settings; and those of them that other commands have,
+//! which say how a cluster is reached.
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 
@@ -11,6 +12,56 @@ use crate::config::{Setting, Source};
 pub struct ProduceArgs {
     /// Values by key.
     pub given: Layer,
+}
+
+/// The options given of those in [`REACH`].
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ReachArgs {
+    /// Values by key.
+    pub(crate) given: Layer,
+}
+
+/// Settings that say how a cluster is reached.
+pub(crate) const REACH: [&str; 8] = [
+    "namesrv",
+    "credentials",
+    "tls",
+    "tls-ca",
+    "tls-cert",
+    "tls-key",
+    "tls-name",
+    "tls-verify",
+];
+
+impl Args for ReachArgs {
+    fn augment_args(command: Command) -> Command {
+        let settings = SETTINGS
+            .iter()
+            .filter(|setting| REACH.contains(&setting.key));
+        let command = settings.fold(command, |command, setting| command.arg(option(setting)));
+        let help = "Name servers, separated by `;` [env: RMQ_BENCH_NAMESRV, NAMESRV_ADDR]";
+        command.mut_arg("namesrv", |arg| arg.help(help).long_help(help))
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for ReachArgs {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let mut args = Self::default();
+        args.update_from_arg_matches(matches)?;
+        Ok(args)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        let settings = SETTINGS
+            .iter()
+            .filter(|setting| REACH.contains(&setting.key));
+        settings.for_each(|setting| take(setting, matches, &mut self.given));
+        Ok(())
+    }
 }
 
 impl Args for ProduceArgs {
@@ -33,16 +84,21 @@ impl FromArgMatches for ProduceArgs {
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
-        for setting in SETTINGS {
-            if let Some(texts) = matches.get_many::<String>(setting.key) {
-                let raw = RawValue {
-                    texts: texts.cloned().collect(),
-                    source: Source::CommandLine,
-                };
-                self.given.insert(setting.key, raw);
-            }
-        }
+        SETTINGS
+            .iter()
+            .for_each(|setting| take(setting, matches, &mut self.given));
         Ok(())
+    }
+}
+
+/// Takes an option's texts, if it is given.
+fn take(setting: &Setting, matches: &ArgMatches, given: &mut Layer) {
+    if let Some(texts) = matches.get_many::<String>(setting.key) {
+        let raw = RawValue {
+            texts: texts.cloned().collect(),
+            source: Source::CommandLine,
+        };
+        given.insert(setting.key, raw);
     }
 }
 

@@ -397,6 +397,7 @@ fn transactions(outcome: &TransactionOutcome) -> TransactionFigures {
             unknown: checks.unknown,
             left_over: checks.owed + checks.unlisted,
         },
+        half_messages_not_passed: outcome.not_passed,
         check_delay: outcome.check_delay.summary(),
     }
 }

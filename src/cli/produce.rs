@@ -53,7 +53,7 @@ fn sources_of_run(args: RunArgs) -> Result<Sources, ConfigError> {
     })
 }
 
-fn process_environment() -> Layer {
+pub(super) fn process_environment() -> Layer {
     environment(|variable| {
         let text = std::env::var_os(variable)?;
         Some(text.to_string_lossy().into_owned())

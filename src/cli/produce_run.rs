@@ -1,100 +1,23 @@
 //! The run of `produce` itself: target, client, load, report, exit code.
 
-use std::fmt::Display;
 use std::sync::Arc;
 
 use super::exit::Exit;
+use super::failure::Failure;
 use super::outcome::Finished;
 use super::target::RunningTarget;
 use super::watch::Watch;
-use super::{credentials, message, outputs, samples, signals, tls};
-use crate::broker::StartError;
-use crate::client::{ClientError, ClientInstance};
+use super::{connect, message, outputs, samples, signals};
+use crate::client::ClientInstance;
 use crate::config::threshold::Threshold;
 use crate::config::value::DurationSetting;
 use crate::config::{RunPlan, Target};
-use crate::load::{LoadError, LoadOutcome, LoadRun, StopSignal};
+use crate::load::{LoadOutcome, LoadRun, StopSignal};
 use crate::metrics::{LatencySummary, Summary, units};
 use crate::protocol::ResponseCode;
 use crate::report::figures::ThresholdOutcome;
 use crate::report::{Host, RunResult, build_result};
 use crate::verdict::Status;
-
-/// A run that gave no result.
-#[derive(Debug)]
-pub(super) struct Failure {
-    pub(super) exit: Exit,
-    error: String,
-    hint: Option<&'static str>,
-}
-
-impl Failure {
-    /// Says what went wrong and what to do about it.
-    pub(super) fn tell(&self) -> Exit {
-        message::error(&self.error);
-        if let Some(hint) = self.hint {
-            message::hint(&hint);
-        }
-        self.exit
-    }
-}
-
-impl Failure {
-    fn own(error: impl Display) -> Self {
-        Self {
-            exit: Exit::OwnError,
-            error: error.to_string(),
-            hint: None,
-        }
-    }
-}
-
-impl From<StartError> for Failure {
-    fn from(error: StartError) -> Self {
-        Self::own(error)
-    }
-}
-
-impl From<ClientError> for Failure {
-    fn from(error: ClientError) -> Self {
-        let (exit, hint) = match &error {
-            ClientError::Namesrv { .. } => (
-                Exit::Connect,
-                Some("check --namesrv, and that a name server listens there"),
-            ),
-            ClientError::NoRoute { .. } => (
-                Exit::Connect,
-                Some("create the topic, or name another with --topic"),
-            ),
-            ClientError::NotWritable { .. } => (
-                Exit::Connect,
-                Some("give the topic write permission, or name another with --topic"),
-            ),
-            ClientError::Connect { .. } => (
-                Exit::Connect,
-                Some(
-                    "the route names this address: check that it is reachable from here (brokerIP1)",
-                ),
-            ),
-            ClientError::Illegal { .. } => (Exit::Usage, None),
-            _ => (Exit::OwnError, None),
-        };
-        Self {
-            exit,
-            error: error.to_string(),
-            hint,
-        }
-    }
-}
-
-impl From<LoadError> for Failure {
-    fn from(error: LoadError) -> Self {
-        match error {
-            LoadError::Client(error) => error.into(),
-            other => Self::own(other),
-        }
-    }
-}
 
 /// Carries out a plan and reports it.
 #[must_use]
@@ -161,20 +84,8 @@ pub(super) fn measure(plan: &RunPlan, stop: Arc<StopSignal>) -> Result<Measured,
     let target = RunningTarget::start(&plan.target)?;
     let mut client = plan.client.clone();
     client.namesrv.clone_from(&target.namesrv);
-    if let (Target::Cluster { .. }, Some(tls)) = (&plan.target, &plan.tls) {
-        client.transport.tls = Some(tls::load(tls).map_err(|error| Failure {
-            exit: Exit::Usage,
-            error,
-            hint: Some("--tls-ca, --tls-cert and --tls-key name files in PEM form"),
-        })?);
-    }
     if let Target::Cluster { .. } = &plan.target {
-        client.credentials =
-            credentials::load(plan.credentials.as_deref()).map_err(|error| Failure {
-                exit: Exit::Usage,
-                error,
-                hint: Some("give the file lines like accessKey: name and secretKey: secret"),
-            })?;
+        connect::secure(&mut client, plan)?;
     }
     let instance = Arc::new(ClientInstance::new(client)?);
     instance.start()?;

@@ -2,6 +2,7 @@
 
 use clap::{Args, ValueEnum};
 
+use super::admin::AdminDocument;
 use super::doctor::Diagnosis;
 use super::exit::Exit;
 use super::stdout;
@@ -23,6 +24,8 @@ enum SchemaOf {
     Result,
     /// A diagnosis (`doctor --format json`)
     Doctor,
+    /// An answer of `admin … --format json`
+    Admin,
     /// A profile, after TOML has been read
     Profile,
 }
@@ -32,6 +35,7 @@ pub(crate) fn run(args: &SchemaArgs) -> Exit {
     let schema = match args.of {
         SchemaOf::Result => report_schema(),
         SchemaOf::Doctor => schema_of::<Diagnosis>(),
+        SchemaOf::Admin => schema_of::<AdminDocument>(),
         SchemaOf::Profile => schema::profile(),
     };
     stdout::write(&format!("{schema:#}\n"))

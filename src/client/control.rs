@@ -298,7 +298,9 @@ impl Control {
             credentials.sign(&mut command);
         }
         let deadline = Nanos::now().plus(timeout);
-        let connected = self.link(address).ready(timeout).await;
+        // Held until the answer: routes that no longer name the address close it only then.
+        let link = self.link(address);
+        let connected = link.ready(timeout).await;
         let connection = connected.map_err(|detail| ControlError::Connect {
             address: named(),
             detail,

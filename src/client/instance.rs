@@ -327,14 +327,13 @@ impl ClientInstance {
     /// Safe; the lookup goes on.
     pub async fn topic(&self, name: &str, send: &SendConfig) -> Result<Arc<Topic>, ClientError> {
         validate::topic(name)?;
-        let handle = self.running()?;
+        self.running()?;
         let topic = self.entry(name, send.queue_order, send.default_topic_queues);
         if topic.route().is_some() {
             return Ok(topic);
         }
-        let shared = Arc::clone(&self.shared);
         let most = send.default_topic_queues;
-        let lookup = handle.spawn(async move {
+        self.on_thread(|shared| async move {
             let _one = topic.query.lock().await;
             if topic.route().is_none() {
                 shared.refresh_topic(&topic, most).await?;
@@ -345,11 +344,22 @@ impl ClientInstance {
             // New brokers get their first heartbeat right away (R254).
             shared.wake.notify_one();
             Ok(Arc::clone(&topic))
-        });
-        lookup.await.unwrap_or(Err(ClientError::State {
-            state: ServiceState::ShutdownAlready.name(),
-            hint: "the instance was shut down meanwhile",
-        }))
+        })
+        .await?
+    }
+
+    /// Does `work` on the instance's thread, where its connections live; to its end, even if nobody waits
+    /// for it any more.
+    pub(super) async fn on_thread<T, W>(
+        &self,
+        work: impl FnOnce(Arc<Shared>) -> W,
+    ) -> Result<T, ClientError>
+    where
+        T: Send + 'static,
+        W: Future<Output = T> + Send + 'static,
+    {
+        let work = self.running()?.spawn(work(Arc::clone(&self.shared)));
+        work.await.map_err(|_| shut_down_meanwhile())
     }
 
     fn entry(&self, name: &str, order: QueueOrder, most: u32) -> Arc<Topic> {
@@ -462,6 +472,14 @@ impl ClientInstance {
         if !matches!(joined, Ok(Ok(()))) {
             tracing::warn!("the client's thread ended with a panic");
         }
+    }
+}
+
+/// What is told to whoever still waits.
+pub(super) fn shut_down_meanwhile() -> ClientError {
+    ClientError::State {
+        state: ServiceState::ShutdownAlready.name(),
+        hint: "the instance was shut down meanwhile",
     }
 }
 

@@ -10,10 +10,12 @@
 //! - [`message_queue`]: a queue as users name it, and how one is selected
 //! - [`transaction`] over [`producer`], and the brokers' [`checks`]; `incoming` is what brokers ask
 //! - [`request`]: messages that are answered, who waits and who answers
+//! - [`admin`]: topics made, queues measured, messages looked up
 //! - [`message`] with [`compression`], [`validate`], [`config`], [`error`]: what is given and what can
 //!   go wrong
 //! - [`requirements`]: the numbered rules that comments cite, as in (R142)
 
+pub mod admin;
 mod admission;
 pub mod born;
 pub mod broker_table;
@@ -44,6 +46,7 @@ pub mod validate;
 
 pub use crate::protocol::signature::Credentials;
 pub use crate::protocol::transaction::Resolution;
+pub use admin::{Admin, AdminError};
 pub use broker_table::{BrokerId, KnownBroker};
 pub use checks::{CheckConfig, CheckedMessage, LocalOutcome, TransactionChecker};
 pub use compression::{Compression, CompressionKind};

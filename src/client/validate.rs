@@ -53,6 +53,22 @@ pub fn topic(text: &str) -> Result<(), ClientError> {
     Ok(())
 }
 
+/// Checks a topic that is to be made (R26, R85): none of RocketMQ's own.
+///
+/// # Errors
+/// [`ClientError::Illegal`].
+pub fn new_topic(text: &str) -> Result<(), ClientError> {
+    topic(text)?;
+    let own = ["TBW102", "BenchmarkTest", "CHECKPOINT_TOPIC"].contains(&text);
+    if own || text.to_ascii_lowercase().starts_with("rmq_sys_") {
+        return Err(ClientError::Illegal {
+            what: "topic",
+            reason: format!("{text} is RocketMQ's own, which nobody else may make or change"),
+        });
+    }
+    Ok(())
+}
+
 /// Checks a producer group (R7, R8).
 ///
 /// # Errors
@@ -106,6 +122,16 @@ mod tests {
             assert!(topic(bad).is_err(), "{bad}");
         }
         assert!(topic("BenchmarkTest").is_ok());
+        for own in [
+            "TBW102",
+            "BenchmarkTest",
+            "rmq_sys_x",
+            "RMQ_SYS_TRACE_TOPIC",
+            "SELF_TEST_TOPIC",
+        ] {
+            assert!(new_topic(own).is_err(), "{own}");
+        }
+        assert!(new_topic("orders").is_ok());
         assert!(group("DEFAULT_PRODUCER").is_err());
         assert!(group("%RETRY%a|b-c_d").is_ok());
     }

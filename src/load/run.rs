@@ -8,6 +8,7 @@ use crossbeam::channel::{Receiver, Sender, unbounded};
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
+use crate::client::admin::Admin;
 use crate::client::checks::CheckConfig;
 use crate::client::{BrokerId, ClientError, ClientInstance, KnownBroker, SendConfig, Topic};
 use crate::load::audit::AuditRecord;
@@ -33,6 +34,8 @@ const LEAD: Duration = Duration::from_millis(20);
 const MOST_CHECKS_WAITING: usize = 20_000;
 /// While a run waits for checks it looks this often whether it is to end.
 const STOP_LOOK: Duration = Duration::from_millis(50);
+/// Longest wait for a broker's word on its half messages.
+const NOT_PASSED_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Why a run could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -261,13 +264,11 @@ impl LoadRun {
         let times = Times::of(&reports, window);
         let transactions = transactions.map(|transactions| {
             runtime.block_on(self.wait_for_checks(&transactions));
-            transactions.outcome(reports.iter().map(|report| report.ends))
+            let not_passed = runtime.block_on(self.not_passed(&route_brokers));
+            transactions.outcome(reports.iter().map(|report| report.ends), not_passed)
         });
-        let requests = self
-            .plan
-            .requests
-            .map(|_| request_outcome(&reports, responder))
-            .transpose()?;
+        let requests = self.plan.requests;
+        let requests = requests.map(|_| request_outcome(&reports, responder));
         Ok(LoadOutcome {
             measured,
             warmup,
@@ -285,7 +286,7 @@ impl LoadRun {
             started,
             window_from: window.from,
             transactions,
-            requests,
+            requests: requests.transpose()?,
             compressed,
         })
     }
@@ -376,6 +377,27 @@ impl LoadRun {
             () = tokio::time::sleep(transactions.shape().wait) => {}
             () = stopped => {}
         }
+    }
+
+    /// Half messages the brokers have not passed yet; `None` if one does not answer, or nobody waits for it.
+    async fn not_passed(&self, brokers: &[BrokerId]) -> Option<u64> {
+        if self.stop.level() >= StopLevel::Now {
+            return None;
+        }
+        let admin = Admin::new(Arc::clone(&self.instance)).with_timeout(NOT_PASSED_TIMEOUT);
+        let known = self.instance.brokers();
+        let mut sum = 0;
+        for broker in brokers {
+            let name = &known.get(broker.index())?.name;
+            match admin.half_messages_not_passed(name).await {
+                Ok(number) => sum += number,
+                Err(error) => {
+                    tracing::info!(%error, "half messages not counted");
+                    return None;
+                }
+            }
+        }
+        Some(sum)
     }
 
     #[allow(

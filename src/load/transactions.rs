@@ -156,6 +156,9 @@ pub struct TransactionOutcome {
     pub checks: CheckTally,
     /// Checks that came while too many waited: not looked at.
     pub unheld: u64,
+    /// Half messages the brokers of the route had not passed yet when the run ended, an upper bound of those
+    /// that are open; `None` if one of them does not say.
+    pub not_passed: Option<u64>,
     /// From the sending of a half message to its first check, for those left unknown.
     pub check_delay: LatencyHistogram<u64>,
 }
@@ -287,8 +290,12 @@ impl LoadTransactions {
         let _ = self.checks.set(checks);
     }
 
-    /// What was told by all shards, and has been asked so far.
-    pub(super) fn outcome(&self, ends: impl Iterator<Item = EndCounts>) -> TransactionOutcome {
+    /// What was told by all shards, has been asked so far, and what brokers say.
+    pub(super) fn outcome(
+        &self,
+        ends: impl Iterator<Item = EndCounts>,
+        not_passed: Option<u64>,
+    ) -> TransactionOutcome {
         let state = self.state();
         let checks = self.checks.get();
         TransactionOutcome {
@@ -298,6 +305,7 @@ impl LoadTransactions {
                 ..state.tally
             },
             unheld: checks.map_or(0, |checks| checks.counts().dropped),
+            not_passed,
             check_delay: state.delay.clone(),
         }
     }

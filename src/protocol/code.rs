@@ -9,6 +9,22 @@ impl RequestCode {
     pub const SEND_MESSAGE: Self = Self(10);
     /// A consumer asks for the messages of a queue.
     pub const PULL_MESSAGE: Self = Self(11);
+    /// Messages by key or unique id.
+    pub const QUERY_MESSAGE: Self = Self(12);
+    /// How far a consumer group is in a queue.
+    pub const QUERY_CONSUMER_OFFSET: Self = Self(14);
+    /// Makes or changes a topic of a broker.
+    pub const UPDATE_AND_CREATE_TOPIC: Self = Self(17);
+    /// The offset of a queue at a moment.
+    pub const SEARCH_OFFSET_BY_TIMESTAMP: Self = Self(29);
+    /// The offset behind the last message of a queue.
+    pub const GET_MAX_OFFSET: Self = Self(30);
+    /// The offset of the first message of a queue.
+    pub const GET_MIN_OFFSET: Self = Self(31);
+    /// When the first message of a queue was stored.
+    pub const GET_EARLIEST_MSG_STORETIME: Self = Self(32);
+    /// The message at an offset of the commit log.
+    pub const VIEW_MESSAGE_BY_ID: Self = Self(33);
     /// Heartbeat of a client with its groups.
     pub const HEART_BEAT: Self = Self(34);
     /// A client leaves.
@@ -76,6 +92,8 @@ impl ResponseCode {
     pub const PULL_RETRY_IMMEDIATELY: Self = Self(20);
     /// The queue does not reach to the offset of a pull.
     pub const PULL_OFFSET_MOVED: Self = Self(21);
+    /// Nothing was found: no message of a key, no offset of a consumer.
+    pub const QUERY_NOT_FOUND: Self = Self(22);
     /// A parameter is out of range, for example the queue id.
     pub const INVALID_PARAMETER: Self = Self(29);
     /// Legacy: no buyer id.
@@ -102,6 +120,7 @@ impl ResponseCode {
             Self::SERVICE_NOT_AVAILABLE => "SERVICE_NOT_AVAILABLE",
             Self::NO_PERMISSION => "NO_PERMISSION",
             Self::TOPIC_NOT_EXIST => "TOPIC_NOT_EXIST",
+            Self::QUERY_NOT_FOUND => "QUERY_NOT_FOUND",
             Self::INVALID_PARAMETER => "INVALID_PARAMETER",
             Self::NO_BUYER_ID => "NO_BUYER_ID",
             Self::NOT_IN_CURRENT_UNIT => "NOT_IN_CURRENT_UNIT",

@@ -5,7 +5,7 @@
 //! constant, milliseconds since the start of the month, a counter. An offset id says where a broker
 //! stored the message: IPv4 address, port, offset in the commit log.
 
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4};
 
 use crate::protocol::error::DecodeError;
 
@@ -161,25 +161,44 @@ pub fn offset_message_id(address: SocketAddrV4, offset: u64) -> [u8; OFFSET_ID_C
     OffsetIdPrefix::new(address).with(offset)
 }
 
-/// Address of the broker and offset in its commit log, from an offset id with an IPv4 address.
+/// The offset id of a message at a broker with an address of either kind.
+#[must_use]
+pub fn offset_id_text(address: SocketAddr, offset: u64) -> String {
+    use std::fmt::Write;
+    let mut text = String::with_capacity(OFFSET_ID_CHARS);
+    // Writing to a string does not fail.
+    let _ = match address.ip() {
+        IpAddr::V4(ip) => write!(text, "{:08X}", ip.to_bits()),
+        IpAddr::V6(ip) => write!(text, "{:032X}", ip.to_bits()),
+    };
+    let _ = write!(text, "{:08X}{offset:016X}", address.port());
+    text
+}
+
+/// Address of the broker and offset in its commit log, from an offset id with an address of either kind.
 ///
 /// # Errors
-/// [`DecodeError::IllegalValue`] for anything but 32 hex characters with a port below 65,536.
-pub fn decode_offset_message_id(id: &str) -> Result<(SocketAddrV4, u64), DecodeError> {
+/// [`DecodeError::IllegalValue`] for anything but 32 hex characters, or 56 with an IPv6 address, with a
+/// port below 65,536.
+pub fn decode_offset_message_id(id: &str) -> Result<(SocketAddr, u64), DecodeError> {
     const ILLEGAL: DecodeError = DecodeError::IllegalValue("offset message id");
     // `from_str_radix` alone would also take a sign.
-    if id.len() != OFFSET_ID_CHARS || !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+    if !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Err(ILLEGAL);
     }
-    let number = |digits: Option<&str>| {
-        digits
-            .and_then(|digits| u64::from_str_radix(digits, 16).ok())
-            .ok_or(ILLEGAL)
+    let number = |digits: &str| u128::from_str_radix(digits, 16).map_err(|_| ILLEGAL);
+    let at = id.len().checked_sub(24).ok_or(ILLEGAL)?;
+    let (ip, rest) = id.split_at_checked(at).ok_or(ILLEGAL)?;
+    let (port, offset) = rest.split_at_checked(8).ok_or(ILLEGAL)?;
+    let bits = number(ip)?;
+    let ip = match ip.len() {
+        8 => IpAddr::V4(Ipv4Addr::from(u32::try_from(bits).map_err(|_| ILLEGAL)?)),
+        32 => IpAddr::V6(Ipv6Addr::from(bits)),
+        _ => return Err(ILLEGAL),
     };
-    let ip = u32::try_from(number(id.get(..8))?).map_err(|_| ILLEGAL)?;
-    let port = u16::try_from(number(id.get(8..16))?).map_err(|_| ILLEGAL)?;
-    let offset = number(id.get(16..))?;
-    Ok((SocketAddrV4::new(Ipv4Addr::from(ip), port), offset))
+    let port = u16::try_from(number(port)?).map_err(|_| ILLEGAL)?;
+    let offset = u64::try_from(number(offset)?).map_err(|_| ILLEGAL)?;
+    Ok((SocketAddr::new(ip, port), offset))
 }
 
 /// Offset in the commit log from an offset id with an address of either kind; `None` for what is none.
@@ -242,7 +261,8 @@ mod tests {
         let id = offset_message_id(address, 1000);
         assert_eq!(&id, b"0A00000100002A9F00000000000003E8");
         let text = str::from_utf8(&id).unwrap();
-        assert_eq!(decode_offset_message_id(text), Ok((address, 1000)));
+        assert_eq!(decode_offset_message_id(text), Ok((address.into(), 1000)));
+        assert_eq!(offset_id_text(address.into(), 1000), text);
         assert_eq!(commit_log_offset(text), Some(1000));
         let v6 = format!("{}{}", "0".repeat(24), text);
         assert_eq!(commit_log_offset(&v6), Some(1000));
@@ -261,11 +281,20 @@ mod tests {
 
     proptest! {
         #[test]
-        fn offset_ids_survive(ip: u32, port: u16, offset: u64) {
-            let address = SocketAddrV4::new(Ipv4Addr::from(ip), port);
+        fn offset_ids_survive(v4: u32, v6: u128, port: u16, offset: u64) {
+            let address = SocketAddrV4::new(Ipv4Addr::from(v4), port);
             let id = offset_message_id(address, offset);
             let read = decode_offset_message_id(str::from_utf8(&id).unwrap());
-            prop_assert_eq!(read, Ok((address, offset)));
+            prop_assert_eq!(read, Ok((address.into(), offset)));
+            let address = SocketAddr::new(Ipv6Addr::from(v6).into(), port);
+            let text = offset_id_text(address, offset);
+            prop_assert_eq!(text.len(), 56);
+            prop_assert_eq!(decode_offset_message_id(&text), Ok((address, offset)));
+        }
+
+        #[test]
+        fn arbitrary_ids_never_panic(text in "[0-9A-Fa-f]{20,60}|.{0,60}") {
+            let _ = decode_offset_message_id(&text);
         }
     }
 }

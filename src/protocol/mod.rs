@@ -11,10 +11,12 @@
 //! - [`route`], [`heartbeat`]: name server routes, client heartbeats
 //! - [`transaction`]: how transactions are ended and asked for
 //! - [`request_reply`], [`pull`]: how answers to requests reach who asked, how messages are read
+//! - [`admin`]: topics made, queues measured, messages looked up; [`stored`]: messages as brokers keep them
 //! - [`signature`]: requests signed for an account
 //! - [`properties`], [`message_id`]: message properties string, unique and offset message ids
 //! - [`code`]: request, response and language codes, send statuses
 
+pub mod admin;
 pub mod batch;
 pub mod code;
 pub mod command;

@@ -25,7 +25,7 @@ pub mod requests;
 pub mod result;
 pub mod schema;
 pub mod style;
-mod table;
+pub(crate) mod table;
 pub mod text;
 pub mod transactions;
 

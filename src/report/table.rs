@@ -4,14 +4,14 @@ use comfy_table::{Cell, CellAlignment, Table, presets};
 use textwrap::core::display_width;
 
 /// Names on the left, figures flush right under their headings.
-pub(super) struct Figures {
+pub(crate) struct Figures {
     header: Vec<&'static str>,
     rows: Vec<Vec<String>>,
 }
 
 impl Figures {
     /// An empty table; the first heading stands over the names.
-    pub(super) fn new(header: Vec<&'static str>) -> Self {
+    pub(crate) fn new(header: Vec<&'static str>) -> Self {
         Self {
             header,
             rows: Vec::new(),
@@ -19,14 +19,14 @@ impl Figures {
     }
 
     /// Adds a name and its figures.
-    pub(super) fn row(&mut self, name: &str, figures: impl IntoIterator<Item = String>) {
+    pub(crate) fn row(&mut self, name: &str, figures: impl IntoIterator<Item = String>) {
         let name = std::iter::once(name.to_owned());
         self.rows.push(name.chain(figures).collect());
     }
 
     /// The table, and the headings of `least_needed` that were left out, in that order, until it
     /// was no wider than `width`.
-    pub(super) fn fit(
+    pub(crate) fn fit(
         mut self,
         width: Option<usize>,
         least_needed: &[&'static str],

@@ -25,6 +25,10 @@ pub struct TransactionFigures {
     pub untold: u64,
     /// What brokers asked.
     pub checks: CheckFigures,
+    /// Half messages the brokers had not passed yet when the run ended, of all producers: an upper bound of
+    /// those that are open, as they pass ended ones only now and then. Absent when a broker does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub half_messages_not_passed: Option<u64>,
     /// From the sending of a half message to the first check of it, for transactions left to brokers; to
     /// the millisecond, by this machine's clock.
     pub check_delay: LatencySummary,
@@ -105,6 +109,13 @@ pub(super) fn write(
             count(checks.unknown),
             time(figures.check_delay.p50_ns),
             time(figures.check_delay.max_ns),
+        )?;
+    }
+    if let Some(number) = figures.half_messages_not_passed {
+        writeln!(
+            out,
+            "  half messages the brokers have not passed yet: {}; no more are open",
+            count(number)
         )?;
     }
     Ok(())

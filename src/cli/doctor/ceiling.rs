@@ -6,7 +6,8 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::cli::produce_run::{self, Failure};
+use crate::cli::failure::Failure;
+use crate::cli::produce_run;
 use crate::config::setting::{Layer, RawValue};
 use crate::config::{ConfigError, RunPlan, Source, Sources, resolve};
 use crate::load::{StopLevel, StopSignal};

@@ -150,13 +150,7 @@ pub(crate) fn run(args: &DoctorArgs) -> Exit {
 
 fn write(format: Format, diagnosis: &Diagnosis) -> Exit {
     match format {
-        Format::Json => match serde_json::to_string_pretty(diagnosis) {
-            Ok(json) => stdout::write(&format!("{json}\n")),
-            Err(error) => {
-                message::error(&format_args!("the diagnosis could not be written: {error}"));
-                Exit::OwnError
-            }
-        },
+        Format::Json => stdout::json(diagnosis),
         Format::Text => {
             let text = text::text(diagnosis);
             let width = terminal_size::terminal_size_of(std::io::stdout());

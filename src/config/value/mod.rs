@@ -3,6 +3,7 @@
 //!
 //! - [`number`]: `50k`, `1.5M`, `1_000_000`; the exact decimal under rates, counts and shares
 //! - [`rate`], [`count`], [`size`], [`duration`], [`share`]: numbers with a unit
+//! - [`moment`]: a point in time
 //! - [`choice`]: one of a few names; [`switch`]: on or off
 //! - [`batch`]: size of a batch; [`message`]: keys, properties, compression
 //! - [`name`]: topic, group, tags; [`namesrv`]: name server addresses; [`path`]: files
@@ -16,6 +17,7 @@ pub mod count;
 pub mod duration;
 pub mod fault_table;
 pub mod message;
+pub mod moment;
 pub mod name;
 pub mod namesrv;
 pub mod number;
@@ -35,6 +37,7 @@ pub use count::CountSetting;
 pub use duration::DurationSetting;
 pub use fault_table::FaultTableSetting;
 pub use message::{CompressSetting, Keys, Properties};
+pub use moment::Moment;
 pub use name::{GroupName, HostName, Tags, TopicName};
 pub use namesrv::NamesrvList;
 pub use path::{FilePath, OutputFile};
