@@ -10,6 +10,7 @@
 //! - [`send`]: SEND_MESSAGE(_V2): template of the request (hot path), request and reply views
 //! - [`route`], [`heartbeat`]: name server routes, client heartbeats
 //! - [`transaction`]: how transactions are ended and asked for
+//! - [`trace`]: what became of messages, for RocketMQ's message trace
 //! - [`signature`]: requests signed for an account
 //! - [`properties`], [`message_id`]: message properties string, unique and offset message ids
 //! - [`code`]: request, response and language codes, send statuses
@@ -28,6 +29,7 @@ pub mod send;
 pub mod signature;
 pub mod stored;
 pub mod sys_flag;
+pub mod trace;
 pub mod transaction;
 
 pub use code::{Language, RequestCode, ResponseCode, SendStatus};
