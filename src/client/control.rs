@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
+use crate::client::hooks::RpcHooks;
 use crate::client::incoming::Incoming;
 use crate::protocol::signature::Credentials;
 use crate::protocol::{DecodeError, FrameLimits, HeaderView, RemotingCommand, SerializeType};
@@ -121,6 +122,7 @@ pub struct Control {
     options: LinkOptions,
     form: SerializeType,
     credentials: Option<Credentials>,
+    hooks: RpcHooks,
     incoming: Arc<Incoming>,
 }
 
@@ -156,8 +158,20 @@ impl Control {
             options,
             form,
             credentials,
+            hooks: RpcHooks::default(),
             incoming: Arc::default(),
         }
+    }
+
+    /// The same with hooks that see every request and its answer (R184).
+    #[must_use]
+    pub fn with_hooks(mut self, hooks: RpcHooks) -> Self {
+        self.hooks = hooks;
+        self
+    }
+
+    pub(super) fn hooks(&self) -> &RpcHooks {
+        &self.hooks
     }
 
     /// What the other sides ask.
@@ -203,10 +217,16 @@ impl Control {
         timeout: Duration,
     ) -> Result<RemotingCommand, ControlError> {
         let address = address.to_owned();
+        let command = self.complete(&address, command);
+        let shown = (!self.hooks.is_empty()).then(|| command.clone());
         match self.exchange(&address, command, timeout, false).await? {
-            Outcome::Reply(reply) => {
-                reply.map_err(|source| ControlError::Reply { address, source })
+            Outcome::Reply(Ok(reply)) => {
+                if let Some(request) = shown {
+                    self.hooks.after(&address, &request, &reply);
+                }
+                Ok(reply)
             }
+            Outcome::Reply(Err(source)) => Err(ControlError::Reply { address, source }),
             Outcome::Expired | Outcome::Written => Err(ControlError::Timeout { address, timeout }),
             Outcome::Lost(detail) => Err(ControlError::Lost { address, detail }),
         }
@@ -226,11 +246,21 @@ impl Control {
         timeout: Duration,
     ) -> Result<(), ControlError> {
         let address = address.to_owned();
+        let command = self.complete(&address, command);
         match self.exchange(&address, command, timeout, true).await? {
             Outcome::Written | Outcome::Reply(_) => Ok(()),
             Outcome::Expired => Err(ControlError::Timeout { address, timeout }),
             Outcome::Lost(detail) => Err(ControlError::Lost { address, detail }),
         }
+    }
+
+    /// What hooks add to a request, and its signature.
+    fn complete(&self, address: &str, mut command: RemotingCommand) -> RemotingCommand {
+        self.hooks.before(address, &mut command);
+        if let Some(credentials) = &self.credentials {
+            credentials.sign(&mut command);
+        }
+        command
     }
 
     async fn exchange(
@@ -245,9 +275,6 @@ impl Control {
             address: named(),
             detail: "closed".to_owned(),
         };
-        if let Some(credentials) = &self.credentials {
-            credentials.sign(&mut command);
-        }
         let deadline = Nanos::now().plus(timeout);
         let connected = self.link(address).ready(timeout).await;
         let connection = connected.map_err(|detail| ControlError::Connect {

@@ -26,6 +26,8 @@ pub enum ErrorKind {
     LocalLimit,
     /// Refused by validation (R26–R29).
     Illegal,
+    /// Not let through by a hook (R181).
+    Forbidden,
     /// The run or the producer ended before an answer came.
     Unanswered,
 }
@@ -46,6 +48,7 @@ impl ErrorKind {
             Self::BadReply => ("bad_reply", None),
             Self::LocalLimit => ("local_limit", None),
             Self::Illegal => ("illegal", None),
+            Self::Forbidden => ("forbidden", None),
             Self::Unanswered => ("unanswered", None),
         }
     }

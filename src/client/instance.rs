@@ -11,11 +11,12 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, oneshot};
 
 use crate::client::broker_table::{BrokerTable, KnownBroker};
-use crate::client::checks::{CheckConfig, Checks, TransactionChecker};
+use crate::client::checks::{Asked, CheckConfig, Checks, TransactionChecker};
 use crate::client::config::{ClientConfig, QueueOrder, SendConfig};
 use crate::client::control::Control;
 use crate::client::error::ClientError;
 use crate::client::fault::FaultTable;
+use crate::client::hooks::{Hooks, RpcHooks};
 use crate::client::maintenance;
 use crate::client::namesrv::{Namesrv, RouteAnswer};
 use crate::client::topic::Topic;
@@ -134,6 +135,14 @@ impl ClientInstance {
     /// # Errors
     /// [`ClientError::Illegal`] without name servers.
     pub fn new(config: ClientConfig) -> Result<Self, ClientError> {
+        Self::with_hooks(config, RpcHooks::default())
+    }
+
+    /// The same with hooks that see its requests, routes and heartbeats, and their responses (R184).
+    ///
+    /// # Errors
+    /// As [`ClientInstance::new`].
+    pub fn with_hooks(config: ClientConfig, hooks: RpcHooks) -> Result<Self, ClientError> {
         if config.namesrv.is_empty() {
             let reason = "no name server given; set it, or NAMESRV_ADDR".to_owned();
             return Err(ClientError::Illegal {
@@ -157,7 +166,8 @@ impl ClientInstance {
                 config.transport.header,
                 config.credentials.clone(),
                 config.transport.tls.clone(),
-            ),
+            )
+            .with_hooks(hooks),
             namesrv: Namesrv::new(config.namesrv.clone(), start),
             table: BrokerTable::default(),
             faults: FaultTable::new(config.fault.clone()),
@@ -226,6 +236,18 @@ impl ClientInstance {
         &self.shared.client_id
     }
 
+    /// The address this host is known by.
+    #[must_use]
+    pub fn address(&self) -> Ipv4Addr {
+        self.shared.address
+    }
+
+    /// The hooks that see requests.
+    #[must_use]
+    pub fn hooks(&self) -> &RpcHooks {
+        self.shared.control.hooks()
+    }
+
     /// The settings.
     #[must_use]
     pub fn config(&self) -> &ClientConfig {
@@ -275,7 +297,7 @@ impl ClientInstance {
     }
 
     /// Has `checker` answer the brokers' checks of this group's transactions (R73, R74); what answered
-    /// them before is asked no more.
+    /// them before is asked no more. `hooks` are told of the ends.
     ///
     /// # Errors
     /// [`ClientError::State`] unless started.
@@ -284,13 +306,18 @@ impl ClientInstance {
         group: &str,
         checker: Arc<dyn TransactionChecker>,
         config: CheckConfig,
+        hooks: Option<Arc<Hooks>>,
     ) -> Result<Arc<Checks>, ClientError> {
         let handle = self.running()?;
         let (checks, waiting) = Checks::new(config);
-        let waiting = Arc::new(tokio::sync::Mutex::new(waiting));
+        let asked = Arc::new(Asked {
+            waiting: tokio::sync::Mutex::new(waiting),
+            checker,
+            hooks,
+        });
         for _ in 0..config.workers.max(1) {
-            let (shared, waiting) = (Arc::clone(&self.shared), Arc::clone(&waiting));
-            handle.spawn(Arc::clone(&checks).work(waiting, Arc::clone(&checker), shared));
+            let (shared, asked) = (Arc::clone(&self.shared), Arc::clone(&asked));
+            handle.spawn(Arc::clone(&checks).work(asked, shared));
         }
         let incoming = self.shared.control.incoming();
         incoming.register(group, Arc::clone(&checks));

@@ -8,6 +8,7 @@
 //! - [`topic`], [`publish_route`], [`namesrv`], [`control`], [`broker_table`]: who can be sent to
 //! - [`producer`] (`send().await`) with its completion slot and `admission`; `load` is the other face
 //! - [`message_queue`]: a queue as users name it, and how one is selected
+//! - [`hooks`]: users around attempts, ends of transactions and requests; [`trace`]: RocketMQ's message trace
 //! - [`transaction`] over [`producer`], and the brokers' [`checks`]; `incoming` is what brokers ask
 //! - [`message`] with [`compression`], [`validate`], [`config`], [`error`]: what is given and what can
 //!   go wrong
@@ -22,6 +23,7 @@ pub mod config;
 pub mod control;
 pub mod error;
 pub mod fault;
+pub mod hooks;
 mod incoming;
 pub mod instance;
 mod maintenance;
@@ -37,6 +39,7 @@ pub mod retry;
 pub mod send;
 mod slot;
 pub mod topic;
+pub mod trace;
 pub mod transaction;
 pub mod validate;
 
@@ -50,10 +53,12 @@ pub use config::{
 };
 pub use error::{ClientError, ErrorKind};
 pub use fault::{FaultEvent, FaultTable};
+pub use hooks::Hooks;
 pub use instance::{ClientInstance, ServiceState};
 pub use message::{Delivery, Message};
 pub use message_queue::MessageQueue;
 pub use producer::{Producer, SendResult};
 pub use receipt::Receipt;
 pub use topic::Topic;
+pub use trace::{TraceConfig, TraceCounts};
 pub use transaction::{TransactionProducer, TransactionResult};

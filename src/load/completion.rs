@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::client::send::{AttemptResult, Ended, Outgoing};
 use crate::load::ends::HalfStored;
 use crate::load::shard::{LoadToken, Shard, label};
+use crate::load::traces::Traces;
 use crate::metrics::Label;
-use crate::protocol::HeaderView;
+use crate::protocol::{HeaderView, SendStatus};
 use crate::transport::{CloseReason, Entry, Handler, Nanos};
 
 /// A shard shared between its pacer and its connections, all on one thread.
@@ -27,8 +28,29 @@ pub struct LoadHandler {
     ended: Vec<Ended<LoadToken>>,
     remark: Option<(Label, String)>,
     late: u64,
-    /// Half messages just stored; `None` where there are no transactions.
-    halves: Option<Vec<HalfStored>>,
+    noted: Option<Noted>,
+}
+
+/// What is noted of messages just stored, in loads where that is wanted.
+#[derive(Debug)]
+enum Noted {
+    /// Half messages, whose transactions are to be ended.
+    Halves(Vec<HalfStored>),
+    /// A share of the messages, which is traced.
+    Traces(Traces),
+}
+
+impl Noted {
+    #[inline(never)]
+    fn note(&mut self, ended: &Ended<LoadToken>, status: SendStatus, header: &HeaderView<'_>) {
+        match self {
+            Self::Halves(halves) => {
+                let (track, intended) = (ended.send.track, ended.send.carrier.intended());
+                halves.push(HalfStored::new(track, intended, status, header));
+            }
+            Self::Traces(traces) => traces.note(ended, status, header),
+        }
+    }
 }
 
 impl LoadHandler {
@@ -37,16 +59,22 @@ impl LoadHandler {
     pub fn new(shard: SharedShard) -> Self {
         Self {
             shard,
-            halves: None,
             ended: Vec::new(),
             remark: None,
             late: 0,
+            noted: None,
         }
     }
 
     /// The same for half messages, whose transactions the shard ends.
     pub(super) fn of_halves(mut self) -> Self {
-        self.halves = Some(Vec::new());
+        self.noted = Some(Noted::Halves(Vec::new()));
+        self
+    }
+
+    /// The same for messages that are traced.
+    pub(super) fn traced(mut self, traces: Traces) -> Self {
+        self.noted = Some(Noted::Traces(traces));
         self
     }
 }
@@ -61,16 +89,18 @@ impl Handler<Outgoing<LoadToken>> for LoadHandler {
         at: Nanos,
     ) {
         let ended = Ended::by_reply(entry, header, at);
-        if let (Some(halves), AttemptResult::Stored(status)) = (&mut self.halves, ended.result) {
-            let (track, intended) = (ended.send.track, ended.send.carrier.intended());
-            halves.push(HalfStored::new(track, intended, status, header));
-        }
+        let result = ended.result;
         if let (AttemptResult::Failed(error), Some(remark), None) =
-            (ended.result, &header.remark, &self.remark)
+            (result, &header.remark, &self.remark)
         {
             self.remark = Some((label(error.kind()), remark.to_string()));
         }
         self.ended.push(ended);
+        if let (Some(noted), AttemptResult::Stored(status)) = (&mut self.noted, result)
+            && let Some(ended) = self.ended.last()
+        {
+            noted.note(ended, status, header);
+        }
     }
 
     #[inline]
@@ -98,8 +128,10 @@ impl Handler<Outgoing<LoadToken>> for LoadHandler {
         if let Some((kind, remark)) = self.remark.take() {
             shard.note_remark(kind, &remark);
         }
-        if let Some(halves) = &mut self.halves {
-            shard.end_transactions(halves);
+        match &mut self.noted {
+            None => {}
+            Some(Noted::Halves(halves)) => shard.end_transactions(halves),
+            Some(Noted::Traces(traces)) => traces.hand_over(shard.core()),
         }
         shard.take_ended(&mut self.ended, at);
         if shard.wants_pump() {

@@ -4,6 +4,7 @@
 //! - [`shard`]: due messages out, answers in (hot path); [`completion`]: how answers reach it; [`pacer`]: its thread; [`ticker`]: its timer;
 //!   [`coalesce`]: when answers are read together; `thread`: how the kernel runs it
 //! - [`transactions`], `ends`: what becomes of half messages, and what brokers ask about them
+//! - `traces`: the share of the sends that is traced
 //! - [`run`]: common start, outcome; `collect`: second by second; [`stop`]: ending early; [`audit`], [`bodies`]
 
 pub mod audit;
@@ -22,6 +23,7 @@ pub mod source;
 pub mod stop;
 mod thread;
 pub mod ticker;
+mod traces;
 pub mod transactions;
 
 pub use plan::{Arrivals, Bound, LoadModel, LoadPlan, MessageShape, Rate, SendMode, WhenLate};

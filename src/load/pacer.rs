@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use crate::client::instance::thread_cpu_time;
 use crate::client::retry::RetryPolicy;
 use crate::client::send::{Outgoing, SendCore, SenderOptions};
+use crate::client::trace::Trace;
 use crate::client::{BrokerId, ClientInstance, SendConfig, Topic};
 use crate::load::audit::AuditRecord;
 use crate::load::bodies::Bodies;
@@ -23,6 +24,7 @@ use crate::load::source::Source;
 use crate::load::stop::{StopLevel, StopSignal};
 use crate::load::thread::{make_realtime, sharpen_timers, waited_for_cpu};
 use crate::load::ticker::Ticker;
+use crate::load::traces::Traces;
 use crate::load::transactions::{EndCounts, LoadTransactions};
 use crate::metrics::{Label, Recorder};
 use crate::transport::IoCounts;
@@ -51,6 +53,8 @@ pub(super) struct ShardJob {
     pub(super) realtime: bool,
     /// Of a load of half messages.
     pub(super) transactions: Option<Arc<LoadTransactions>>,
+    /// Where a share of the sends is traced.
+    pub(super) trace: Option<Arc<Trace>>,
     pub(super) stop: Arc<StopSignal>,
     pub(super) intervals: Sender<ShardInterval>,
     pub(super) recycled: Receiver<Recorders>,
@@ -191,13 +195,15 @@ fn open_pool(
     let options = transport.broker_links(in_flight, Coalesce::Immediate, Arc::clone(counters));
     let shared = shared.clone();
     let transactions = job.transactions.is_some();
+    let (trace, topic) = (job.trace.clone(), Arc::clone(&job.topic));
     Pool::new(
         transport.connections_per_broker,
         options,
         Handle::current(),
-        move || match (LoadHandler::new(shared.clone()), transactions) {
-            (handler, true) => handler.of_halves(),
-            (handler, false) => handler,
+        move || match (LoadHandler::new(shared.clone()), &trace) {
+            (handler, _) if transactions => handler.of_halves(),
+            (handler, Some(trace)) => handler.traced(Traces::new(trace, topic.name())),
+            (handler, None) => handler,
         },
     )
 }

@@ -9,7 +9,10 @@ use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
 use crate::client::checks::CheckConfig;
-use crate::client::{BrokerId, ClientError, ClientInstance, KnownBroker, SendConfig, Topic};
+use crate::client::trace::Trace;
+use crate::client::{
+    BrokerId, ClientError, ClientInstance, KnownBroker, SendConfig, Topic, TraceCounts,
+};
 use crate::load::audit::AuditRecord;
 use crate::load::bodies::Bodies;
 use crate::load::collect::Collector;
@@ -150,6 +153,8 @@ pub struct LoadOutcome {
     pub window_from: Nanos,
     /// Of a load of transactions.
     pub transactions: Option<TransactionOutcome>,
+    /// What became of the traces of the whole run, where sends are traced.
+    pub traces: Option<TraceCounts>,
     /// Messages of the pool that compression has made smaller.
     pub compressed: usize,
 }
@@ -186,6 +191,7 @@ struct JobParts {
     topic: Arc<Topic>,
     bodies: Bodies,
     transactions: Option<Arc<LoadTransactions>>,
+    trace: Option<Arc<Trace>>,
     intervals: Sender<ShardInterval>,
     recycled: Receiver<Recorders>,
 }
@@ -219,12 +225,14 @@ impl LoadRun {
         let (intervals, incoming) = unbounded();
         let (recycle, recycled) = unbounded();
         let transactions = self.transactions()?;
+        let trace = self.trace()?;
         let bodies = Bodies::new(&self.plan.message, self.plan.seed)?;
         let compressed = bodies.compressed();
         let parts = JobParts {
             topic,
             bodies,
             transactions: transactions.clone(),
+            trace: trace.clone(),
             intervals,
             recycled,
         };
@@ -274,6 +282,7 @@ impl LoadRun {
             started,
             window_from: window.from,
             transactions,
+            traces: trace.map(|trace| flushed(&trace)),
             compressed,
         })
     }
@@ -305,6 +314,16 @@ impl LoadRun {
         }
     }
 
+    /// Where sends are traced, if they are (R185).
+    fn trace(&self) -> Result<Option<Arc<Trace>>, LoadError> {
+        let Some(config) = &self.send.trace else {
+            return Ok(None);
+        };
+        let trace = Trace::new(config, &self.send.group);
+        trace.start(self.instance.config(), self.instance.hooks())?;
+        Ok(Some(trace))
+    }
+
     /// What answers the checks of transactions, where there are some.
     fn transactions(&self) -> Result<Option<Arc<LoadTransactions>>, LoadError> {
         let Some(shape) = self.plan.transactions else {
@@ -317,7 +336,9 @@ impl LoadRun {
         };
         let checker = Arc::clone(&transactions);
         let group = &self.send.group;
-        let checks = self.instance.check_transactions(group, checker, config)?;
+        let checks = self
+            .instance
+            .check_transactions(group, checker, config, None)?;
         transactions.answers(checks);
         Ok(Some(transactions))
     }
@@ -370,6 +391,7 @@ impl LoadRun {
                 drain: self.plan.drain,
                 realtime: self.plan.realtime,
                 transactions: parts.transactions.clone(),
+                trace: parts.trace.clone(),
                 stop: Arc::clone(&self.stop),
                 intervals: parts.intervals.clone(),
                 recycled: parts.recycled.clone(),
@@ -491,6 +513,14 @@ impl LoadRun {
             StopReason::Duration
         }
     }
+}
+
+/// The counts of a trace once all of it is written, which takes some seconds at most (R25).
+fn flushed(trace: &Trace) -> TraceCounts {
+    if trace.close().is_some_and(|thread| thread.join().is_err()) {
+        tracing::warn!("the thread of the trace ended with a panic");
+    }
+    trace.counts()
 }
 
 /// The later moments of a run, over all shards.

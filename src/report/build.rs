@@ -14,6 +14,7 @@ use super::figures::{
 };
 use super::host::{Host, Memory};
 use super::result::{LoadModel, Mode, Run, RunResult, SCHEMA_VERSION, Tool, Window};
+use super::traces::TraceFigures;
 use super::transactions::TransactionFigures;
 
 /// What is known of a run beside its recorded numbers.
@@ -39,6 +40,8 @@ pub struct RunFacts {
     pub avoidance: Option<Avoidance>,
     /// What became of transactions, where the mode has them.
     pub transactions: Option<TransactionFigures>,
+    /// What became of traces, where sends were traced.
+    pub trace: Option<TraceFigures>,
     /// What the generator cost.
     pub generator: GeneratorFacts,
     /// The machine.
@@ -100,6 +103,7 @@ pub fn build_result(summary: &Summary, facts: RunFacts) -> RunResult {
         verdict: facts.verdict,
         avoidance: facts.avoidance,
         transactions: facts.transactions,
+        trace: facts.trace,
         host: facts.host,
     }
 }

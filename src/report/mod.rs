@@ -26,6 +26,7 @@ pub mod schema;
 pub mod style;
 mod table;
 pub mod text;
+pub mod traces;
 pub mod transactions;
 
 #[cfg(test)]

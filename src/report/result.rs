@@ -12,6 +12,7 @@ use super::figures::{
     Accounts, Avoidance, BrokerFigures, GeneratorFigures, Latency, Rates, Retries, ThresholdOutcome,
 };
 use super::host::Host;
+use super::traces::TraceFigures;
 use super::transactions::TransactionFigures;
 
 /// Version of the meaning of a result. Additions leave it; a changed meaning raises it.
@@ -53,6 +54,9 @@ pub struct RunResult {
     /// What became of transactions; absent in other modes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transactions: Option<TransactionFigures>,
+    /// What became of the records of the message trace; absent where nothing was traced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<TraceFigures>,
     /// Distributions of their times.
     pub latency: Latency,
     /// Each broker's share.

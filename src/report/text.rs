@@ -18,7 +18,7 @@ use super::figures::{Avoidance, AvoidanceCause, ReceiveTimes};
 use super::result::{LoadModel, Mode, Run, RunResult, TargetKind};
 use super::style::Style;
 use super::table::Figures;
-use super::transactions;
+use super::{traces, transactions};
 
 /// Avoidance events shown; the JSON result has them all.
 const EVENTS_SHOWN: usize = 5;
@@ -104,6 +104,9 @@ fn lines(
     retries(out, result, style)?;
     if let Some(figures) = &result.transactions {
         transactions::write(out, figures, style)?;
+    }
+    if let Some(figures) = &result.trace {
+        traces::write(out, figures, style)?;
     }
     avoidance(out, result.avoidance.as_ref(), style)?;
     generator(out, result, style)
