@@ -21,6 +21,7 @@ use rmq_bench::protocol::send::{
 };
 use rmq_bench::protocol::signature::Credentials;
 use rmq_bench::protocol::stored::StoredMessage;
+use rmq_bench::protocol::trace::{self, EndRecord, MessageKind, SendRecord};
 use rmq_bench::protocol::transaction::{CheckTransaction, EndTransaction, Resolution};
 use rmq_bench::protocol::{
     Frame, FrameLimits, HeaderView, Language, RemotingCommand, RequestCode, ResponseCode,
@@ -55,6 +56,18 @@ const FRAMES: [(&str, i32, i32, i32); 13] = [
     ("end_transaction", 37, 2, 82),
     ("check_transaction", 39, 2, 83),
     ("signed", 35, 0, 84),
+];
+
+/// What is no frame.
+const TEXTS: [&str; 8] = [
+    "properties",
+    "offset_message_id",
+    "trace_sent",
+    "trace_keys",
+    "trace_sent_bare",
+    "trace_end_commit_message",
+    "trace_end_rollback_message",
+    "trace_end_unknow",
 ];
 
 /// Version, frame, fields that came with later versions.
@@ -300,7 +313,9 @@ struct Java<'a> {
 fn each_frame(mut check: impl FnMut(&Java<'_>)) {
     for (version, ordinal, ndjson) in VERSIONS {
         let vectors = vectors(ndjson);
-        assert_eq!(vectors.len(), FRAMES.len() * FORMS.len() + 2, "{version}");
+        let frames = FRAMES.len() * FORMS.len();
+        assert_eq!(vectors.len(), frames + TEXTS.len(), "{version}");
+        assert!(TEXTS.iter().all(|text| vectors.contains_key(*text)));
         for known in FRAMES {
             for (form_name, form) in FORMS {
                 check(&Java {
@@ -416,6 +431,74 @@ fn java_s_strings_are_read_and_written() {
         for cut in 0..id.len() {
             assert!(decode_offset_message_id(&id[..cut]).is_err());
         }
+    }
+}
+
+/// R188: byte for byte, in both versions.
+#[test]
+fn traces_are_written_as_java_does() {
+    let sent = SendRecord {
+        begun_ms: 1_700_000_000_123,
+        region: "DefaultRegion",
+        group: GROUP,
+        topic: TOPIC,
+        message_id: UNIQUE_ID.as_str(),
+        tags: Some("tag-a"),
+        keys: Some("key-1 key-2"),
+        store_host: "10.0.0.1:10911",
+        body_bytes: 1024,
+        cost_ms: 17,
+        kind: MessageKind::Normal,
+        offset_message_id: OFFSET_ID,
+        success: true,
+    };
+    let bare = SendRecord {
+        tags: None,
+        keys: None,
+        body_bytes: 0,
+        cost_ms: 0,
+        kind: MessageKind::Delay,
+        offset_message_id: "",
+        success: false,
+        ..sent.clone()
+    };
+    let end = |resolution| EndRecord {
+        at_ms: sent.begun_ms,
+        region: sent.region,
+        group: GROUP,
+        topic: TOPIC,
+        message_id: sent.message_id,
+        tags: Some("größe"),
+        keys: Some("世界 😀"),
+        store_host: sent.store_host,
+        transaction_id: sent.message_id,
+        resolution,
+        from_check: resolution == Resolution::Unknown,
+    };
+    let written = |write: &dyn Fn(&mut String)| {
+        let mut text = String::new();
+        write(&mut text);
+        text
+    };
+    for (version, _, ndjson) in VERSIONS {
+        let vectors = vectors(ndjson);
+        let java = |name: &str| str::from_utf8(&vectors[name]).unwrap();
+        let pairs = [
+            ("trace_sent", written(&|out| sent.write(out))),
+            ("trace_sent_bare", written(&|out| bare.write(out))),
+        ];
+        let ends = [
+            ("trace_end_commit_message", Resolution::Commit),
+            ("trace_end_rollback_message", Resolution::Rollback),
+            ("trace_end_unknow", Resolution::Unknown),
+        ];
+        let ends = ends.map(|(name, how)| (name, written(&|out| end(how).write(out))));
+        for (name, ours) in pairs.iter().chain(&ends) {
+            assert_eq!(ours, java(name), "{version} {name}");
+        }
+        let mut keys: Vec<_> = trace::keys(sent.message_id, sent.keys).collect();
+        keys.sort_unstable();
+        assert_eq!(keys.join(" "), java("trace_keys"), "{version}");
     }
 }
 

@@ -179,7 +179,10 @@ async fn a_checker_that_panics_is_asked_again() {
     eventually("the second check commits it", || {
         sum(&cluster, |broker| broker.committed) == 1
     });
-    assert_eq!(producer.checks().answered, 2);
+    // On a busy machine the broker asks more often meanwhile.
+    eventually("the answers are counted", || {
+        producer.checks().answered >= 2
+    });
     producer.shutdown().await;
 }
 

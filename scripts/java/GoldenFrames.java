@@ -9,15 +9,22 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeSet;
 
 import io.netty.buffer.Unpooled;
 import org.apache.rocketmq.acl.common.AclClientRPCHook;
 import org.apache.rocketmq.acl.common.SessionCredentials;
+import org.apache.rocketmq.client.producer.LocalTransactionState;
+import org.apache.rocketmq.client.trace.TraceBean;
+import org.apache.rocketmq.client.trace.TraceContext;
+import org.apache.rocketmq.client.trace.TraceDataEncoder;
+import org.apache.rocketmq.client.trace.TraceType;
 import org.apache.rocketmq.common.MQVersion;
 import org.apache.rocketmq.common.UtilAll;
 import org.apache.rocketmq.common.message.MessageAccessor;
 import org.apache.rocketmq.common.message.MessageDecoder;
 import org.apache.rocketmq.common.message.MessageExt;
+import org.apache.rocketmq.common.message.MessageType;
 import org.apache.rocketmq.remoting.CommandCustomHeader;
 import org.apache.rocketmq.remoting.protocol.RemotingCommand;
 import org.apache.rocketmq.remoting.protocol.RemotingSerializable;
@@ -107,6 +114,53 @@ public final class GoldenFrames {
             signing.doBeforeRequest("10.0.0.1:10911", command);
             return command;
         });
+
+        traces();
+    }
+
+    /** Records of a message trace, and the keys they are found by. */
+    private static void traces() {
+        var sent = trace(TraceType.Pub, "tag-a", "key-1 key-2", MessageType.Normal_Msg);
+        sent.setCostTime(17);
+        sent.getTraceBeans().get(0).setBodyLength(1024);
+        sent.getTraceBeans().get(0).setOffsetMsgId(OFFSET_ID);
+        record("trace_sent", sent);
+        var keys = TraceDataEncoder.encoderFromContextBean(sent).getTransKey();
+        text("trace_keys", String.join(" ", new TreeSet<>(keys)));
+
+        var bare = trace(TraceType.Pub, null, null, MessageType.Delay_Msg);
+        bare.setSuccess(false);
+        record("trace_sent_bare", bare);
+
+        for (var state : LocalTransactionState.values()) {
+            var end = trace(TraceType.EndTransaction, "größe", "世界 😀", MessageType.Trans_msg_Commit);
+            var bean = end.getTraceBeans().get(0);
+            bean.setTransactionId(UNIQUE_ID);
+            bean.setTransactionState(state);
+            bean.setFromTransactionCheck(state == LocalTransactionState.UNKNOW);
+            record("trace_end_" + state.name().toLowerCase(), end);
+        }
+    }
+
+    private static TraceContext trace(TraceType type, String tags, String keys, MessageType kind) {
+        var bean = new TraceBean();
+        bean.setTopic("GoldenTopic");
+        bean.setMsgId(UNIQUE_ID);
+        bean.setTags(tags);
+        bean.setKeys(keys);
+        bean.setStoreHost("10.0.0.1:10911");
+        bean.setMsgType(kind);
+        var context = new TraceContext();
+        context.setTraceType(type);
+        context.setTimeStamp(1_700_000_000_123L);
+        context.setRegionId("DefaultRegion");
+        context.setGroupName("group-ä");
+        context.setTraceBeans(List.of(bean));
+        return context;
+    }
+
+    private static void record(String name, TraceContext context) {
+        text(name, TraceDataEncoder.encoderFromContextBean(context).getTransData());
     }
 
     /** A message as a broker stores it. */

@@ -28,6 +28,13 @@ pub fn text(plan: &RunPlan) -> String {
     if !plan.load.warmup.is_zero() {
         lines.insert(4, ("warm-up", warmup(plan)));
     }
+    if let Some(trace) = &plan.send.trace {
+        let share = percent(f64::from(trace.share_ppm) / 1e6);
+        lines.push((
+            "traces",
+            format!("{share} of the messages, to {}", trace.topic),
+        ));
+    }
     let report = &plan.report;
     for output in &report.outputs {
         lines.push(("writes", format!("{output} ({})", output.format)));
@@ -294,6 +301,14 @@ mod tests {
         }
         assert!(!text.contains("service time") && !text.contains("answers allow"));
         assert!(text_of("count=7 mode=sync").contains("7 messages of 1.0 KiB: 7.0 KiB"));
+    }
+
+    #[test]
+    fn traces_are_named() {
+        let text = text_of("trace=1%");
+        let line = "traces     1.00 % of the messages, to RMQ_SYS_TRACE_TOPIC\n";
+        assert!(text.contains(line), "{text}");
+        assert!(!text_of("rate=1k").contains("traces"));
     }
 
     #[test]

@@ -21,6 +21,7 @@ use crate::report::figures::{Avoidance, AvoidanceCause, AvoidanceEvent};
 use crate::report::host::{Host, Memory};
 use crate::report::requests::{RequestFigures, ResponderFigures};
 use crate::report::result;
+use crate::report::traces::TraceFigures;
 use crate::report::transactions::{CheckFigures, TransactionFigures};
 use crate::verdict::{
     Cap, CapKind, CpuUse, CpuWait, Ending, Evidence, Pacing, ThreadCpu, Tick, Verdict, judge,
@@ -231,6 +232,11 @@ impl Finished<'_> {
             avoidance: Some(self.avoidance()),
             transactions: outcome.transactions.as_ref().map(transactions),
             requests: outcome.requests.as_ref().map(requests),
+            trace: outcome.traces.map(|counts| TraceFigures {
+                written: counts.written,
+                dropped: counts.dropped,
+                failed: counts.failed,
+            }),
             generator: GeneratorFacts {
                 cpu_ns: u64::try_from(cpu.as_nanos()).ok().filter(|_| judged),
                 writes: io(|io| io.writes).filter(|_| judged),

@@ -3,7 +3,6 @@
 //! Checks wait in a bounded queue for a worker; what finds it full is dropped and counted, and the broker
 //! asks again.
 
-use std::any::Any;
 use std::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,6 +12,7 @@ use bytes::Bytes;
 use tokio::sync::{Mutex, Notify, mpsc};
 
 use crate::client::compression::unpack;
+use crate::client::hooks::{Hooks, TransactionEnd, said};
 use crate::client::instance::Shared;
 use crate::protocol::stored::StoredMessage;
 use crate::protocol::transaction::{CheckTransaction, EndTransaction, Resolution};
@@ -103,6 +103,13 @@ pub(super) struct Check {
     message: CheckedMessage,
     /// The answer, but for what becomes of the message.
     answer: EndTransaction<'static>,
+}
+
+/// Where checks wait, and who answers them and is told of the answers.
+pub(super) struct Asked {
+    pub(super) waiting: Mutex<mpsc::Receiver<Check>>,
+    pub(super) checker: Arc<dyn TransactionChecker>,
+    pub(super) hooks: Option<Arc<Hooks>>,
 }
 
 /// The checks of one producer group.
@@ -210,14 +217,9 @@ impl Checks {
     }
 
     /// One worker: answers checks until the queue is gone.
-    pub(super) async fn work(
-        self: Arc<Self>,
-        checks: Arc<Mutex<mpsc::Receiver<Check>>>,
-        checker: Arc<dyn TransactionChecker>,
-        shared: Arc<Shared>,
-    ) {
+    pub(super) async fn work(self: Arc<Self>, asked: Arc<Asked>, shared: Arc<Shared>) {
         loop {
-            let next = checks.lock().await.recv().await;
+            let next = asked.waiting.lock().await.recv().await;
             let Some(Check {
                 message,
                 mut answer,
@@ -226,10 +228,14 @@ impl Checks {
             else {
                 return;
             };
-            let address = message.broker.clone();
-            let checker = Arc::clone(&checker);
-            let checked = tokio::task::spawn_blocking(move || checker.check(&message)).await;
-            let outcome = checked.unwrap_or_else(|panicked| Err(said(panicked).into()));
+            let (message, check) = (Arc::new(message), Arc::clone(&asked));
+            let checked = Arc::clone(&message);
+            let checking = tokio::task::spawn_blocking(move || check.checker.check(&checked));
+            let outcome = checking.await.unwrap_or_else(|ended| {
+                let panicked = ended.try_into_panic();
+                let text = panicked.map_or_else(|ended| ended.to_string(), |panic| said(&*panic));
+                Err(text.into())
+            });
             let remark = match outcome {
                 Ok(resolution) => {
                     answer.resolution = resolution;
@@ -237,9 +243,13 @@ impl Checks {
                 }
                 Err(error) => Some(error.to_string()),
             };
+            if let Some(hooks) = &asked.hooks {
+                tell(hooks, &message, &answer);
+            }
             let mut command = answer.to_command();
             command.remark = remark;
-            let sent = shared.control.oneway(&address, command, ANSWER_TIMEOUT);
+            let address = &message.broker;
+            let sent = shared.control.oneway(address, command, ANSWER_TIMEOUT);
             let counter = match sent.await {
                 Ok(()) => &self.answered,
                 Err(error) => {
@@ -268,15 +278,18 @@ impl Checks {
     }
 }
 
-/// What a panic said.
-pub(super) fn said(panicked: tokio::task::JoinError) -> String {
-    let payload: Box<dyn Any + Send> = match panicked.try_into_panic() {
-        Ok(payload) => payload,
-        Err(cancelled) => return cancelled.to_string(),
-    };
-    let text = payload
-        .downcast_ref::<&str>()
-        .map(|text| (*text).to_owned());
-    text.or_else(|| payload.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "the listener panicked".to_owned())
+/// Tells hooks how a check is answered (R183).
+fn tell(hooks: &Hooks, message: &CheckedMessage, answer: &EndTransaction<'_>) {
+    let pairs = message.properties.iter();
+    hooks.ending(&TransactionEnd {
+        group: &answer.group,
+        broker_address: &message.broker,
+        topic: &message.topic,
+        body: &message.body,
+        properties: pairs.map(|(name, value)| (&**name, &**value)).collect(),
+        message_id: &answer.message_id,
+        transaction_id: &answer.transaction_id,
+        resolution: answer.resolution,
+        from_check: true,
+    });
 }

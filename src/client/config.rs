@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::client::compression::Compression;
+use crate::client::trace::TraceConfig;
 use crate::protocol::code::Language;
 use crate::protocol::send::SendVersion;
 use crate::protocol::signature::Credentials;
@@ -27,7 +28,7 @@ pub struct ClientConfig {
     pub api_timeout: Duration,
     /// How requests are written and connections behave.
     pub transport: TransportConfig,
-    /// Signs every request (C1.33, R184); `None` for clusters without access control.
+    /// Signs every request, with what hooks have added to it (C1.33, R184); `None` for clusters without access control.
     pub credentials: Option<Credentials>,
     /// Which brokers to avoid, and for how long.
     pub fault: FaultConfig,
@@ -155,6 +156,8 @@ pub struct SendConfig {
     pub version: SendVersion,
     /// Order in which queues are taken.
     pub queue_order: QueueOrder,
+    /// Has sends traced, by a producer and threads of the trace's own (C1.28); `None`: they are not.
+    pub trace: Option<TraceConfig>,
 }
 
 impl Default for SendConfig {
@@ -171,6 +174,7 @@ impl Default for SendConfig {
             default_topic_queues: 4,
             version: SendVersion::V2,
             queue_order: QueueOrder::Interleaved,
+            trace: None,
         }
     }
 }

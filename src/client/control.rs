@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, oneshot, watch};
 
+use crate::client::hooks::RpcHooks;
 use crate::client::incoming::Incoming;
 use crate::protocol::signature::Credentials;
 use crate::protocol::{DecodeError, FrameLimits, HeaderView, RemotingCommand, SerializeType};
@@ -126,6 +127,7 @@ pub struct Control {
     options: LinkOptions,
     form: SerializeType,
     credentials: Option<Credentials>,
+    hooks: RpcHooks,
     incoming: Arc<Incoming>,
     returned: Arc<Returned>,
 }
@@ -195,6 +197,7 @@ impl Control {
             options,
             form,
             credentials,
+            hooks: RpcHooks::default(),
             incoming: Arc::default(),
             returned: Arc::default(),
         }
@@ -208,6 +211,17 @@ impl Control {
     /// Addresses whose connection was made again since the last call.
     pub(super) fn take_returned(&self) -> BTreeSet<String> {
         std::mem::take(&mut *self.returned.lock())
+    }
+
+    /// The same with hooks that see every request and its answer (R184).
+    #[must_use]
+    pub fn with_hooks(mut self, hooks: RpcHooks) -> Self {
+        self.hooks = hooks;
+        self
+    }
+
+    pub(super) fn hooks(&self) -> &RpcHooks {
+        &self.hooks
     }
 
     /// What the other sides ask.
@@ -252,10 +266,16 @@ impl Control {
         timeout: Duration,
     ) -> Result<RemotingCommand, ControlError> {
         let address = address.to_owned();
+        let command = self.complete(&address, command);
+        let shown = (!self.hooks.is_empty()).then(|| command.clone());
         match self.exchange(&address, command, timeout, false).await? {
-            Outcome::Reply(reply) => {
-                reply.map_err(|source| ControlError::Reply { address, source })
+            Outcome::Reply(Ok(reply)) => {
+                if let Some(request) = shown {
+                    self.hooks.after(&address, &request, &reply);
+                }
+                Ok(reply)
             }
+            Outcome::Reply(Err(source)) => Err(ControlError::Reply { address, source }),
             Outcome::Expired | Outcome::Written => Err(ControlError::Timeout { address, timeout }),
             Outcome::Lost(detail) => Err(ControlError::Lost { address, detail }),
         }
@@ -275,11 +295,21 @@ impl Control {
         timeout: Duration,
     ) -> Result<(), ControlError> {
         let address = address.to_owned();
+        let command = self.complete(&address, command);
         match self.exchange(&address, command, timeout, true).await? {
             Outcome::Written | Outcome::Reply(_) => Ok(()),
             Outcome::Expired => Err(ControlError::Timeout { address, timeout }),
             Outcome::Lost(detail) => Err(ControlError::Lost { address, detail }),
         }
+    }
+
+    /// What hooks add to a request, and its signature.
+    fn complete(&self, address: &str, mut command: RemotingCommand) -> RemotingCommand {
+        self.hooks.before(address, &mut command);
+        if let Some(credentials) = &self.credentials {
+            credentials.sign(&mut command);
+        }
+        command
     }
 
     async fn exchange(
@@ -294,9 +324,6 @@ impl Control {
             address: named(),
             detail: "closed".to_owned(),
         };
-        if let Some(credentials) = &self.credentials {
-            credentials.sign(&mut command);
-        }
         let deadline = Nanos::now().plus(timeout);
         // Held until the answer: routes that no longer name the address close it only then.
         let link = self.link(address);

@@ -30,6 +30,8 @@ pub enum ErrorKind {
     Illegal,
     /// A request was stored, and no answer came in time (10006).
     NoReply,
+    /// Not let through by a hook (R181).
+    Forbidden,
     /// The run or the producer ended before an answer came.
     Unanswered,
 }
@@ -51,6 +53,7 @@ impl ErrorKind {
             Self::LocalLimit => ("local_limit", None),
             Self::Illegal => ("illegal", None),
             Self::NoReply => ("no_reply", None),
+            Self::Forbidden => ("forbidden", None),
             Self::Unanswered => ("unanswered", None),
         }
     }

@@ -11,11 +11,12 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, oneshot};
 
 use crate::client::broker_table::{BrokerTable, KnownBroker};
-use crate::client::checks::{CheckConfig, Checks, TransactionChecker};
+use crate::client::checks::{Asked, CheckConfig, Checks, TransactionChecker};
 use crate::client::config::{ClientConfig, QueueOrder, SendConfig};
 use crate::client::control::{Control, ControlError};
 use crate::client::error::ClientError;
 use crate::client::fault::FaultTable;
+use crate::client::hooks::{Hooks, RpcHooks};
 use crate::client::maintenance;
 use crate::client::namesrv::{Namesrv, RouteAnswer};
 use crate::client::request::pending::PendingRequests;
@@ -154,6 +155,14 @@ impl ClientInstance {
     /// # Errors
     /// [`ClientError::Illegal`] without name servers.
     pub fn new(config: ClientConfig) -> Result<Self, ClientError> {
+        Self::with_hooks(config, RpcHooks::default())
+    }
+
+    /// The same with hooks that see its requests, routes and heartbeats, and their responses (R184).
+    ///
+    /// # Errors
+    /// As [`ClientInstance::new`].
+    pub fn with_hooks(config: ClientConfig, hooks: RpcHooks) -> Result<Self, ClientError> {
         if config.namesrv.is_empty() {
             let reason = "no name server given; set it, or NAMESRV_ADDR".to_owned();
             return Err(ClientError::Illegal {
@@ -177,7 +186,8 @@ impl ClientInstance {
                 config.transport.header,
                 config.credentials.clone(),
                 config.transport.tls.clone(),
-            ),
+            )
+            .with_hooks(hooks),
             namesrv: Namesrv::new(config.namesrv.clone(), start),
             table: BrokerTable::default(),
             faults: FaultTable::new(config.fault.clone()),
@@ -247,6 +257,18 @@ impl ClientInstance {
         &self.shared.client_id
     }
 
+    /// The address this host is known by.
+    #[must_use]
+    pub fn address(&self) -> Ipv4Addr {
+        self.shared.address
+    }
+
+    /// The hooks that see requests.
+    #[must_use]
+    pub fn hooks(&self) -> &RpcHooks {
+        self.shared.control.hooks()
+    }
+
     /// The settings.
     #[must_use]
     pub fn config(&self) -> &ClientConfig {
@@ -296,7 +318,7 @@ impl ClientInstance {
     }
 
     /// Has `checker` answer the brokers' checks of this group's transactions (R73, R74); what answered
-    /// them before is asked no more.
+    /// them before is asked no more. `hooks` are told of the ends.
     ///
     /// # Errors
     /// [`ClientError::State`] unless started.
@@ -305,13 +327,18 @@ impl ClientInstance {
         group: &str,
         checker: Arc<dyn TransactionChecker>,
         config: CheckConfig,
+        hooks: Option<Arc<Hooks>>,
     ) -> Result<Arc<Checks>, ClientError> {
         let handle = self.running()?;
         let (checks, waiting) = Checks::new(config);
-        let waiting = Arc::new(tokio::sync::Mutex::new(waiting));
+        let asked = Arc::new(Asked {
+            waiting: tokio::sync::Mutex::new(waiting),
+            checker,
+            hooks,
+        });
         for _ in 0..config.workers.max(1) {
-            let (shared, waiting) = (Arc::clone(&self.shared), Arc::clone(&waiting));
-            handle.spawn(Arc::clone(&checks).work(waiting, Arc::clone(&checker), shared));
+            let (shared, asked) = (Arc::clone(&self.shared), Arc::clone(&asked));
+            handle.spawn(Arc::clone(&checks).work(asked, shared));
         }
         let incoming = self.shared.control.incoming();
         incoming.register(group, Arc::clone(&checks));

@@ -14,6 +14,7 @@ use crate::protocol::message_id::{UNIQUE_ID_CHARS, UniqueId};
 use crate::protocol::properties;
 use crate::protocol::send::{SendKind, SendRequest};
 use crate::protocol::sys_flag;
+use crate::protocol::trace::MessageKind;
 
 /// Bytes of the properties string left to the broker's own additions (R225).
 const PROPERTY_RESERVE: usize = 512;
@@ -141,8 +142,28 @@ impl Message {
         })
     }
 
-    fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+    /// Its properties, without UNIQ_KEY.
+    pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
         properties::parse(str::from_utf8(&self.properties).unwrap_or_default())
+    }
+
+    /// The value of a property; UNIQ_KEY is none of them.
+    #[must_use]
+    pub fn property(&self, name: &str) -> Option<&str> {
+        let mut pairs = self.pairs();
+        Some(pairs.find(|(known, _)| *known == name)?.1)
+    }
+
+    /// What a trace calls it (R182).
+    pub(super) fn trace_kind(&self) -> MessageKind {
+        let has = |name: &str| self.property(name).is_some();
+        if has(properties::DELAY) || has(properties::START_DELIVER_TIME) {
+            MessageKind::Delay
+        } else if self.sys_flag & sys_flag::TRANSACTION_PREPARED != 0 {
+            MessageKind::Half
+        } else {
+            MessageKind::Normal
+        }
     }
 
     fn wait(&self) -> bool {

@@ -8,6 +8,7 @@
 //! - [`topic`], [`publish_route`], [`namesrv`], [`control`], [`broker_table`]: who can be sent to
 //! - [`producer`] (`send().await`) with its completion slot and `admission`; `load` is the other face
 //! - [`message_queue`]: a queue as users name it, and how one is selected
+//! - [`hooks`]: users around attempts, ends of transactions and requests; [`trace`]: RocketMQ's message trace
 //! - [`transaction`] over [`producer`], and the brokers' [`checks`]; `incoming` is what brokers ask
 //! - [`request`]: messages that are answered, who waits and who answers
 //! - [`admin`]: topics made, queues measured, messages looked up
@@ -25,6 +26,7 @@ pub mod config;
 pub mod control;
 pub mod error;
 pub mod fault;
+pub mod hooks;
 pub(crate) mod incoming;
 pub mod instance;
 mod maintenance;
@@ -41,6 +43,7 @@ pub mod retry;
 pub mod send;
 mod slot;
 pub mod topic;
+pub mod trace;
 pub mod transaction;
 pub mod validate;
 
@@ -55,6 +58,7 @@ pub use config::{
 };
 pub use error::{ClientError, ErrorKind};
 pub use fault::{FaultEvent, FaultTable};
+pub use hooks::Hooks;
 pub use instance::{ClientInstance, ServiceState};
 pub use message::{Delivery, Message};
 pub use message_queue::MessageQueue;
@@ -62,4 +66,5 @@ pub use producer::{Producer, SendResult};
 pub use receipt::Receipt;
 pub use request::{Reply, Request, RequestHandler, Responder};
 pub use topic::Topic;
+pub use trace::{TraceConfig, TraceCounts};
 pub use transaction::{TransactionProducer, TransactionResult};

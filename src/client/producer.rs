@@ -14,17 +14,21 @@
 //! # }
 //! ```
 
+mod hooked;
+
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
 
 use crate::client::admission::{Admission, Closed, MOST_MESSAGES};
 use crate::client::config::{ClientConfig, SendConfig};
 use crate::client::error::{ClientError, ErrorKind};
+use crate::client::hooks::Hooks;
 use crate::client::instance::{ClientInstance, ServiceState};
 use crate::client::message::Message;
 use crate::client::message_queue::MessageQueue;
@@ -34,6 +38,7 @@ use crate::client::send::{
     AttemptResult, Ended, Next, Outgoing, SendCore, SenderOptions, Track, note_success,
 };
 use crate::client::slot::{Slot, SlotEnd, SlotHandler};
+use crate::client::trace::{Trace, TraceCounts, TraceHook};
 use crate::client::validate;
 use crate::protocol::message_id::UniquePrefix;
 use crate::protocol::{RemotingCommand, SendStatus, UniqueId};
@@ -48,6 +53,8 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The sending side of a topic.
 struct Sender {
+    topic: Arc<str>,
+    oneway: bool,
     core: Mutex<SendCore<Arc<Slot>>>,
     prefix: UniquePrefix,
 }
@@ -94,6 +101,11 @@ struct Inner {
     running: AtomicBool,
     admission: Admission,
     counters: Arc<IoCounters>,
+    /// `None` without any of sends or ends of transactions.
+    hooks: Option<Arc<Hooks>>,
+    trace: Option<Arc<Trace>>,
+    /// Of the task that started it.
+    runtime: OnceLock<Handle>,
 }
 
 /// Sends messages from any task or thread; cheap to clone, each clone with its own round-robin
@@ -127,15 +139,39 @@ impl Producer {
     /// # Errors
     /// [`ClientError::Illegal`] for settings the protocol forbids.
     pub fn new(client: ClientConfig, send: SendConfig) -> Result<Self, ClientError> {
+        Self::with_hooks(client, send, Hooks::default())
+    }
+
+    /// The same with hooks (R181–R184).
+    ///
+    /// # Errors
+    /// As [`Producer::new`].
+    pub fn with_hooks(
+        client: ClientConfig,
+        send: SendConfig,
+        mut hooks: Hooks,
+    ) -> Result<Self, ClientError> {
         validate::group(&send.group)?;
+        let instance = ClientInstance::with_hooks(client, hooks.rpc.clone())?;
+        let trace = send.trace.as_ref();
+        let trace = trace.map(|config| Trace::new(config, &send.group));
+        if let Some(trace) = &trace {
+            hooks = hooks
+                .send(TraceHook::new(trace))
+                .end_transaction(TraceHook::new(trace));
+        }
+        let any = hooks.are_of_sends() || hooks.are_of_ends();
         let inner = Inner {
-            instance: Arc::new(ClientInstance::new(client)?),
+            instance: Arc::new(instance),
             config: Arc::new(send),
             state: Mutex::new(ServiceState::CreateJust),
             pool: Mutex::default(),
             running: AtomicBool::new(false),
             admission: Admission::default(),
             counters: Arc::default(),
+            hooks: any.then(|| Arc::new(hooks)),
+            trace,
+            runtime: OnceLock::new(),
         };
         Ok(Self {
             inner: Arc::new(inner),
@@ -194,6 +230,16 @@ impl Producer {
             return Err(error);
         }
         *self.lock_pool() = Some(Arc::new(open_pool()));
+        // It starts once.
+        let _ = self.inner.runtime.set(Handle::current());
+        if let Some(trace) = &self.inner.trace {
+            let instance = &self.inner.instance;
+            if let Err(error) = trace.start(instance.config(), instance.hooks()) {
+                // R185: messages are sent all the same.
+                tracing::warn!(%error, "no messages are traced");
+                drop(trace.close());
+            }
+        }
         *state = ServiceState::Running;
         self.inner.running.store(true, Ordering::Release);
         Ok(())
@@ -221,6 +267,17 @@ impl Producer {
     #[must_use]
     pub fn io_counts(&self) -> IoCounts {
         self.inner.counters.counts()
+    }
+
+    /// What has become of the records of its trace; `None` where nothing is traced. Exact once it is shut down.
+    #[must_use]
+    pub fn trace_counts(&self) -> Option<TraceCounts> {
+        self.inner.trace.as_ref().map(|trace| trace.counts())
+    }
+
+    /// Its hooks, where there are some.
+    pub(super) fn hooks(&self) -> Option<&Arc<Hooks>> {
+        self.inner.hooks.as_ref()
     }
 
     fn lock_state(&self) -> std::sync::MutexGuard<'_, ServiceState> {
@@ -431,19 +488,12 @@ impl Producer {
         };
         let messages = message.messages();
         let slot = Slot::new(message);
-        let mut submitted = {
-            let mut core = sender.lock();
-            let send = core.begin(Arc::clone(&slot), now, budget_ends);
-            let send = match to {
-                Some(queue) => core.pin(send, queue).map_err(|_| unknown_broker(queue))?,
-                None => send,
-            };
-            submit(&mut core, send, now)
-        };
+        let mut submitted = self.begin(&sender, Arc::clone(&slot), (now, budget_ends), to)?;
         let mut causes = Vec::new();
         loop {
             let (broker, end) = match submitted {
                 Submitted::To(broker) => (broker, poll_fn(|cx| slot.poll(cx)).await),
+                Submitted::Watched(broker, end) => (broker, end.await.map_err(|_| stopped())?),
                 Submitted::NoRoute(track) => {
                     causes.push("no route".to_owned());
                     return Err(failed(ErrorKind::NoRoute, &track, &causes));
@@ -478,15 +528,61 @@ impl Producer {
             }
             let carrier = Arc::clone(&slot);
             let send = Outgoing { carrier, track };
-            submitted = submit(&mut sender.lock(), send, Nanos::now());
+            let now = Nanos::now();
+            submitted = match self.send_hooks() {
+                None => submit(&mut sender.lock(), send, now),
+                Some(hooks) => self.submit_hooked(hooks, &sender, send, now),
+            };
         }
+    }
+
+    /// Begins a send, with its first attempt; its times are now and the end of its budget.
+    #[inline]
+    fn begin(
+        &self,
+        sender: &Sender,
+        slot: Arc<Slot>,
+        (now, budget_ends): (Nanos, Nanos),
+        to: Option<&MessageQueue>,
+    ) -> Result<Submitted, ClientError> {
+        let mut core = sender.lock();
+        let send = core.begin(slot, now, budget_ends);
+        let send = match to {
+            Some(queue) => core.pin(send, queue).map_err(|_| unknown_broker(queue))?,
+            None => send,
+        };
+        let Some(hooks) = self.send_hooks() else {
+            return Ok(submit(&mut core, send, now));
+        };
+        drop(core);
+        Ok(self.submit_hooked(hooks, sender, send, now))
+    }
+
+    /// Hooks of sends, where there are some.
+    #[inline]
+    fn send_hooks(&self) -> Option<&Arc<Hooks>> {
+        let hooks = self.inner.hooks.as_ref();
+        hooks.filter(|hooks| hooks.are_of_sends())
     }
 
     /// Hands a oneway request that nobody waits for to a connection of a broker that messages of the
     /// topic went to; whether there was one.
-    pub(super) fn tell(&self, topic: &str, broker: &str, command: RemotingCommand) -> bool {
-        let sender = self.known_sender(topic, false);
-        sender.is_some_and(|sender| sender.lock().tell(broker, command))
+    pub(super) fn tell(&self, topic: &str, broker: &str, mut command: RemotingCommand) -> bool {
+        let Some(sender) = self.known_sender(topic, false) else {
+            return false;
+        };
+        let hooks = self.hooks().filter(|hooks| !hooks.rpc.is_empty());
+        if let Some(hooks) = hooks
+            && let Some(address) = self.broker_address(topic, broker)
+        {
+            hooks.rpc.before(&address, &mut command);
+        }
+        sender.lock().tell(broker, command)
+    }
+
+    /// Address of a broker that messages of the topic go to.
+    pub(super) fn broker_address(&self, topic: &str, broker: &str) -> Option<Arc<str>> {
+        self.known_sender(topic, false)?.lock().address_of(broker)
     }
 
     /// The sending side of a topic, after its first use.
@@ -542,6 +638,8 @@ impl Producer {
         drop(core.connect(timeout.min(left)).await);
         core.refresh(Nanos::now());
         let sender = Arc::new(Sender {
+            topic: topic.into(),
+            oneway,
             prefix: core.id_prefix(),
             core: Mutex::new(core),
         });
@@ -576,6 +674,11 @@ impl Producer {
         if let Some(pool) = pool {
             pool.close();
         }
+        let trace = self.inner.trace.as_ref().and_then(|trace| trace.close());
+        if let Some(thread) = trace {
+            // Its end is bounded (R25); a panic there has been told.
+            drop(tokio::task::spawn_blocking(move || thread.join()).await);
+        }
         self.inner.instance.shutdown().await;
         ShutdownReport { drained }
     }
@@ -591,35 +694,38 @@ impl Sender {
 enum Submitted {
     /// On its way to this broker.
     To(Option<Arc<str>>),
+    /// The same, and a task waits for its end.
+    Watched(Option<Arc<str>>, JoinHandle<SlotEnd>),
     NoRoute(Track),
     Refused(Box<SlotEnd>),
 }
 
 fn submit(core: &mut SendCore<Arc<Slot>>, send: Outgoing<Arc<Slot>>, now: Nanos) -> Submitted {
-    // A retry looks at once at what has changed.
-    let age = if send.track.attempts == 0 {
-        REFRESH_EVERY
-    } else {
-        Duration::ZERO
-    };
-    core.refresh_after(now, age);
+    core.refresh_after(now, refresh_age(&send.track));
     let queue = match core.stage(send) {
         Ok(queue) => queue,
         Err(send) => return Submitted::NoRoute(send.track),
     };
-    let mut refused: Vec<Ended<Arc<Slot>>> = Vec::new();
-    core.flush(now, &mut refused);
-    match refused.pop() {
+    let mut ended: Vec<Ended<Arc<Slot>>> = Vec::new();
+    core.flush(now, &mut ended);
+    match ended.pop() {
         None => Submitted::To(core.broker_name(queue)),
-        Some(ended) => Submitted::Refused(Box::new(SlotEnd {
-            track: ended.send.track,
-            result: ended.result,
-            service: None,
-            at: now,
-            receipt: Receipt::default(),
-            remark: None,
-        })),
+        Some(ended) => refused(&ended, now),
     }
+}
+
+/// A retry looks at once at what has changed.
+fn refresh_age(track: &Track) -> Duration {
+    if track.attempts == 0 {
+        REFRESH_EVERY
+    } else {
+        Duration::ZERO
+    }
+}
+
+fn refused(ended: &Ended<Arc<Slot>>, now: Nanos) -> Submitted {
+    let end = SlotEnd::unmade(ended.send.track, ended.result, now);
+    Submitted::Refused(Box::new(end))
 }
 
 fn unknown_broker(queue: &MessageQueue) -> ClientError {

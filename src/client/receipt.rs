@@ -29,7 +29,7 @@ impl Receipt {
     /// Keeps the ext fields of an answer.
     #[inline]
     #[must_use]
-    pub(super) fn keep(ext: &ExtFields<'_>) -> Self {
+    pub(crate) fn keep(ext: &ExtFields<'_>) -> Self {
         let (form, bytes) = match ext {
             ExtFields::None => (Form::Empty, [].as_slice()),
             ExtFields::Binary(bytes) => (Form::Binary, *bytes),
@@ -45,12 +45,21 @@ impl Receipt {
     /// if its details can't be read (R171); they are absent then.
     #[must_use]
     pub fn read(&self) -> SendReply<'_> {
-        let ext = match self.form {
+        SendReply::parse(&self.ext()).unwrap_or_default()
+    }
+
+    /// Whether the broker wants its messages traced: it does unless it says otherwise (R187).
+    #[must_use]
+    pub fn wants_trace(&self) -> bool {
+        !matches!(self.ext().get("TRACE_ON"), Ok(Some(value)) if value == "false")
+    }
+
+    fn ext(&self) -> ExtFields<'_> {
+        match self.form {
             Form::Empty => ExtFields::None,
             Form::Binary => ExtFields::Binary(&self.bytes),
             Form::Json => ExtFields::Json(&self.bytes),
-        };
-        SendReply::parse(&ext).unwrap_or_default()
+        }
     }
 }
 

@@ -16,6 +16,8 @@ pub enum AttemptError {
     MaybeStored(ErrorKind),
     /// A limit of this process; not the broker's fault, never retried at once.
     Local(ErrorKind),
+    /// A hook has not let it be made (R181); not the broker's fault.
+    Forbidden,
 }
 
 impl AttemptError {
@@ -26,6 +28,7 @@ impl AttemptError {
             Self::Rejected(ResponseCode::SYSTEM_BUSY) => ErrorKind::SystemBusy,
             Self::Rejected(code) => ErrorKind::Rejected(code.0),
             Self::NotSent(kind) | Self::MaybeStored(kind) | Self::Local(kind) => kind,
+            Self::Forbidden => ErrorKind::Forbidden,
         }
     }
 
@@ -75,9 +78,10 @@ impl RetryPolicy {
             AttemptError::Rejected(ResponseCode::SYSTEM_BUSY | ResponseCode::FLOW_CONTROL) => {
                 BUSY_BACKOFF * 2u32.saturating_pow(attempts.saturating_sub(1).min(8))
             }
-            AttemptError::Rejected(_) | AttemptError::NotSent(_) | AttemptError::MaybeStored(_) => {
-                Duration::ZERO
-            }
+            AttemptError::Rejected(_)
+            | AttemptError::NotSent(_)
+            | AttemptError::MaybeStored(_)
+            | AttemptError::Forbidden => Duration::ZERO,
         };
         if wait >= left {
             Decision::GiveUp

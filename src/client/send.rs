@@ -5,10 +5,12 @@
 //! lane, one template encode, one ring insert; no allocation, no lock beyond one per lane and batch.
 //! Sync, async and oneway differ in the retry policy and one flag; a batch in its body.
 //!
-//! `attempt` is a send on its way, `lane` the way to one broker, `templates` its rendered headers.
+//! `attempt` is a send on its way, `lane` the way to one broker, `templates` its rendered headers; `prepare`
+//! what sends with hooks need besides.
 
 mod attempt;
 mod lane;
+mod prepare;
 mod templates;
 
 use std::sync::Arc;
@@ -36,6 +38,7 @@ use crate::transport::{Connection, Nanos, Pool, Refusal, Request};
 
 pub use attempt::{AttemptResult, Carrier, Ended, Next, Outgoing, Track};
 use lane::{Followed, Lane};
+pub use prepare::Place;
 
 /// What a sender is made of, besides route and settings.
 #[derive(Debug)]
@@ -140,7 +143,9 @@ impl<C: Carrier> SendCore<C> {
         let mut old = std::mem::take(&mut self.lanes);
         let Some(route) = &self.route else { return };
         for broker in &route.brokers {
-            let same = |lane: &Lane<C>| lane.broker == broker.id && lane.address == broker.address;
+            let same = |lane: &Lane<C>| {
+                lane.broker == broker.id && lane.address.as_deref() == broker.address.as_deref()
+            };
             let lane = match old.iter().position(same) {
                 Some(index) => old.swap_remove(index),
                 None => self.open_lane(broker.id, &broker.name, broker.address.as_deref()),
@@ -175,7 +180,7 @@ impl<C: Carrier> SendCore<C> {
         Lane {
             broker,
             name: name.into(),
-            address: address.map(str::to_owned),
+            address: address.map(Arc::from),
             links: links
                 .iter()
                 .map(|link| {
@@ -294,6 +299,15 @@ impl<C: Carrier> SendCore<C> {
         Ok(queue)
     }
 
+    /// Address of a queue's broker, while the route still names it and it has one.
+    #[must_use]
+    pub fn broker_address(&self, queue: QueueRef) -> Option<&Arc<str>> {
+        let lane = self.lanes.get(queue.slot.index())?;
+        lane.address
+            .as_ref()
+            .filter(|_| lane.broker == queue.broker)
+    }
+
     /// Submits everything staged; what could not be submitted is appended to `ended`.
     #[inline]
     pub fn flush(&mut self, now: Nanos, ended: &mut Vec<Ended<C>>) {
@@ -301,7 +315,8 @@ impl<C: Carrier> SendCore<C> {
             .config
             .attempt_timeout
             .map_or(Nanos::NEVER, |timeout| now.plus(timeout));
-        let zero_copy_bytes = self.instance.config().transport.zero_copy_bytes;
+        let transport = &self.instance.config().transport;
+        let (zero_copy_bytes, form) = (transport.zero_copy_bytes, transport.header);
         let (oneway, prefix) = (self.options.oneway, self.prefix);
         let correlated = &mut self.correlated;
         for lane in &mut self.lanes {
@@ -327,6 +342,10 @@ impl<C: Carrier> SendCore<C> {
                         oneway,
                     };
                     let pushed = batch.push(request, |send, opaque, out| {
+                        if let Some(prepared) = send.carrier.prepared() {
+                            prepared.encode_as(opaque, form, out.copied());
+                            return;
+                        }
                         let message = send.carrier.message();
                         let id_places = message.id_places();
                         let unique_id = prefix.with(send.track.id);
@@ -356,13 +375,7 @@ impl<C: Carrier> SendCore<C> {
                         }
                     });
                     if let Err((send, refusal)) = pushed {
-                        let error = match refusal {
-                            Refusal::Closed => AttemptError::NotSent(ErrorKind::ConnectionLost),
-                            Refusal::InFlightFull | Refusal::OutBufferFull => {
-                                AttemptError::Local(ErrorKind::LocalLimit)
-                            }
-                        };
-                        ended.push(refused(send, error));
+                        ended.push(refused(send, unsubmitted(refusal)));
                     }
                 }
             } else {
@@ -465,7 +478,7 @@ impl<C: Carrier> SendCore<C> {
         let observation = match error {
             AttemptError::Rejected(_) => Observation::Refused(service.unwrap_or_default()),
             AttemptError::NotSent(_) | AttemptError::MaybeStored(_) => Observation::Unreachable,
-            AttemptError::Local(_) => return,
+            AttemptError::Local(_) | AttemptError::Forbidden => return,
         };
         if let Some(broker) = track.broker() {
             self.instance.faults().observe(broker, observation, now);
@@ -474,7 +487,7 @@ impl<C: Carrier> SendCore<C> {
             AttemptError::Rejected(code) => code == ResponseCode::TOPIC_NOT_EXIST,
             AttemptError::NotSent(_) => true,
             AttemptError::MaybeStored(kind) => kind == ErrorKind::ConnectionLost,
-            AttemptError::Local(_) => false,
+            AttemptError::Local(_) | AttemptError::Forbidden => false,
         };
         if stale {
             self.instance.refresh_soon();
@@ -540,7 +553,11 @@ fn pinned<C: Carrier>(route: &PublishRoute, send: &Outgoing<C>) -> Option<QueueR
         (Some(queue), _) => queue,
         (None, hash) => return route.by_hash(hash?),
     };
-    // The route may have changed since.
+    current(route, queue)
+}
+
+/// A queue in this route, which may not be the one it was picked from.
+fn current(route: &PublishRoute, queue: QueueRef) -> Option<QueueRef> {
     let slot = route
         .brokers
         .iter()
@@ -549,6 +566,17 @@ fn pinned<C: Carrier>(route: &PublishRoute, send: &Outgoing<C>) -> Option<QueueR
         slot: RouteSlot::new(slot)?,
         ..queue
     })
+}
+
+/// What an attempt failed of that a connection did not take.
+#[cold]
+fn unsubmitted(refusal: Refusal) -> AttemptError {
+    match refusal {
+        Refusal::Closed => AttemptError::NotSent(ErrorKind::ConnectionLost),
+        Refusal::InFlightFull | Refusal::OutBufferFull => {
+            AttemptError::Local(ErrorKind::LocalLimit)
+        }
+    }
 }
 
 /// Adds the body of a batch as [`push_batch`] writes it.

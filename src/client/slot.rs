@@ -7,7 +7,7 @@ use crate::client::message::Message;
 use crate::client::receipt::Receipt;
 use crate::client::retry::AttemptError;
 use crate::client::send::{AttemptResult, Carrier, Ended, Outgoing, Track};
-use crate::protocol::HeaderView;
+use crate::protocol::{HeaderView, RemotingCommand};
 use crate::transport::{CloseReason, Entry, Handler, Nanos};
 
 /// How an attempt ended, for the task that waits.
@@ -19,6 +19,8 @@ pub(super) struct SlotEnd {
     pub(super) at: Nanos,
     pub(super) receipt: Receipt,
     pub(super) remark: Option<String>,
+    /// The whole answer, where hooks see it.
+    pub(super) response: Option<Box<RemotingCommand>>,
 }
 
 #[derive(Debug, Default)]
@@ -31,6 +33,8 @@ struct State {
 #[derive(Debug)]
 pub(super) struct Slot {
     message: Message,
+    /// The request as hooks have seen it.
+    prepared: Option<Box<RemotingCommand>>,
     state: Mutex<State>,
 }
 
@@ -38,12 +42,22 @@ impl Carrier for Arc<Slot> {
     fn message(&self) -> &Message {
         &self.message
     }
+
+    fn prepared(&self) -> Option<&RemotingCommand> {
+        self.prepared.as_deref()
+    }
 }
 
 impl Slot {
     pub(super) fn new(message: Message) -> Arc<Self> {
+        Self::with(message, None)
+    }
+
+    /// A slot whose message goes in this request.
+    pub(super) fn with(message: Message, prepared: Option<RemotingCommand>) -> Arc<Self> {
         Arc::new(Self {
             message,
+            prepared: prepared.map(Box::new),
             state: Mutex::default(),
         })
     }
@@ -72,6 +86,14 @@ impl Slot {
     }
 }
 
+/// What came with the end of an attempt.
+#[derive(Default)]
+struct Said {
+    receipt: Receipt,
+    remark: Option<String>,
+    response: Option<Box<RemotingCommand>>,
+}
+
 /// Completes slots; wakes outside the connection's lock.
 #[derive(Debug, Default)]
 pub(super) struct SlotHandler {
@@ -79,7 +101,7 @@ pub(super) struct SlotHandler {
 }
 
 impl SlotHandler {
-    fn end(&mut self, ended: Ended<Arc<Slot>>, receipt: Receipt, remark: Option<String>) {
+    fn end(&mut self, ended: Ended<Arc<Slot>>, said: Said) {
         let service = ended.service();
         let Outgoing { carrier, track } = ended.send;
         let end = SlotEnd {
@@ -87,8 +109,9 @@ impl SlotHandler {
             result: ended.result,
             service,
             at: ended.at,
-            receipt,
-            remark,
+            receipt: said.receipt,
+            remark: said.remark,
+            response: said.response,
         };
         self.wakers.extend(carrier.complete(end));
     }
@@ -99,7 +122,7 @@ impl Handler<Outgoing<Arc<Slot>>> for SlotHandler {
         &mut self,
         entry: Entry<Outgoing<Arc<Slot>>>,
         header: &HeaderView<'_>,
-        _body: &[u8],
+        body: &[u8],
         at: Nanos,
     ) {
         let ended = Ended::by_reply(entry, header, at);
@@ -108,23 +131,30 @@ impl Handler<Outgoing<Arc<Slot>>> for SlotHandler {
             AttemptResult::Stored(_) => Receipt::keep(&header.ext),
             _ => Receipt::default(),
         };
-        self.end(ended, receipt, remark);
+        let is_shown = ended.send.carrier.prepared().is_some();
+        let response = is_shown.then(|| RemotingCommand::from_view(header, body));
+        let said = Said {
+            receipt,
+            remark,
+            response: response.and_then(Result::ok).map(Box::new),
+        };
+        self.end(ended, said);
     }
 
     fn written(&mut self, entry: Entry<Outgoing<Arc<Slot>>>) {
-        self.end(Ended::by_writing(entry), Receipt::default(), None);
+        self.end(Ended::by_writing(entry), Said::default());
     }
 
     fn expired(&mut self, entry: Entry<Outgoing<Arc<Slot>>>, at: Nanos) {
-        self.end(Ended::by_expiry(entry, at), Receipt::default(), None);
+        self.end(Ended::by_expiry(entry, at), Said::default());
     }
 
     fn lost(&mut self, entry: Entry<Outgoing<Arc<Slot>>>, reason: &CloseReason, at: Nanos) {
-        self.end(
-            Ended::by_loss(entry, reason, at),
-            Receipt::default(),
-            Some(reason.to_string()),
-        );
+        let said = Said {
+            remark: Some(reason.to_string()),
+            ..Said::default()
+        };
+        self.end(Ended::by_loss(entry, reason, at), said);
     }
 
     fn late(&mut self, _header: &HeaderView<'_>) {}
@@ -137,6 +167,25 @@ impl Handler<Outgoing<Arc<Slot>>> for SlotHandler {
 }
 
 impl SlotEnd {
+    /// Of an attempt that was not made.
+    pub(super) fn unmade(track: Track, result: AttemptResult, at: Nanos) -> Self {
+        Self {
+            track,
+            result,
+            service: None,
+            at,
+            receipt: Receipt::default(),
+            remark: None,
+            response: None,
+        }
+    }
+
+    /// The same with somebody's words.
+    pub(super) fn with_remark(mut self, remark: String) -> Self {
+        self.remark = Some(remark);
+        self
+    }
+
     /// One line for the error a caller gets.
     pub(super) fn describe(&self, error: AttemptError) -> String {
         match &self.remark {

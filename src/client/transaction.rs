@@ -36,6 +36,7 @@ use std::sync::{Arc, OnceLock};
 use crate::client::checks::{CheckConfig, CheckCounts, Checks, LocalOutcome, TransactionChecker};
 use crate::client::config::{ClientConfig, SendConfig};
 use crate::client::error::ClientError;
+use crate::client::hooks::{Hooks, TransactionEnd};
 use crate::client::message::Message;
 use crate::client::producer::{Producer, SendResult, ShutdownReport};
 use crate::protocol::SendStatus;
@@ -83,8 +84,21 @@ impl TransactionProducer {
         send: SendConfig,
         checker: Arc<dyn TransactionChecker>,
     ) -> Result<Self, ClientError> {
+        Self::with_hooks(client, send, checker, Hooks::default())
+    }
+
+    /// The same with hooks (R181–R184).
+    ///
+    /// # Errors
+    /// As [`Producer::new`].
+    pub fn with_hooks(
+        client: ClientConfig,
+        send: SendConfig,
+        checker: Arc<dyn TransactionChecker>,
+        hooks: Hooks,
+    ) -> Result<Self, ClientError> {
         Ok(Self {
-            producer: Producer::new(client, send)?,
+            producer: Producer::with_hooks(client, send, hooks)?,
             checker: Checker(checker),
             config: CheckConfig::default(),
             checks: OnceLock::new(),
@@ -107,10 +121,17 @@ impl TransactionProducer {
         let group = self.producer.group();
         let checker = Arc::clone(&self.checker.0);
         let instance = self.producer.instance();
-        let checks = instance.check_transactions(group, checker, self.config)?;
+        let hooks = self.end_hooks().cloned();
+        let checks = instance.check_transactions(group, checker, self.config, hooks)?;
         // A producer starts once.
         let _ = self.checks.set(checks);
         Ok(())
+    }
+
+    /// Who is told of ends.
+    fn end_hooks(&self) -> Option<&Arc<Hooks>> {
+        let hooks = self.producer.hooks();
+        hooks.filter(|hooks| hooks.are_of_ends())
     }
 
     /// The producer underneath, for messages without a transaction.
@@ -146,6 +167,7 @@ impl TransactionProducer {
         Local: Future<Output = LocalOutcome>,
     {
         let message = message.half(self.producer.group())?;
+        let shown = self.end_hooks().map(|_| message.clone());
         let half = self.producer.send(topic, message).await?;
         let (resolution, local_error) = match half.status {
             Some(SendStatus::SendOk) => match local(half.clone()).await {
@@ -154,7 +176,8 @@ impl TransactionProducer {
             },
             _ => (Resolution::Rollback, None),
         };
-        let told = self.end(topic, &half, resolution, local_error.as_deref());
+        let remark = local_error.as_deref();
+        let told = self.end(topic, &half, resolution, remark, shown.as_ref());
         Ok(TransactionResult {
             half,
             resolution,
@@ -170,6 +193,7 @@ impl TransactionProducer {
         half: &SendResult,
         resolution: Resolution,
         remark: Option<&str>,
+        shown: Option<&Message>,
     ) -> bool {
         let receipt = half.receipt.read();
         let Some(offset) = commit_log_offset(&receipt.offset_message_id) else {
@@ -191,6 +215,20 @@ impl TransactionProducer {
                 .into(),
             broker: (&*half.broker).into(),
         };
+        if let (Some(hooks), Some(message)) = (self.end_hooks(), shown) {
+            let address = self.producer.broker_address(topic, &half.broker);
+            hooks.ending(&TransactionEnd {
+                group: self.producer.group(),
+                broker_address: address.as_deref().unwrap_or_default(),
+                topic,
+                body: message.body(),
+                properties: message.pairs().collect(),
+                message_id: &end.message_id,
+                transaction_id: &end.transaction_id,
+                resolution,
+                from_check: false,
+            });
+        }
         let mut command = end.to_command();
         command.remark = remark.map(str::to_owned);
         self.producer.tell(topic, &half.broker, command)

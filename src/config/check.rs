@@ -35,6 +35,7 @@ pub(crate) fn check(settings: &Settings) -> Result<(), ConfigError> {
     transactions(settings)?;
     keys_are_answered(settings)?;
     identity(settings)?;
+    traces(settings)?;
     shares_of_shards(settings)?;
     something_is_sent(settings)?;
     thresholds(settings)?;
@@ -224,6 +225,33 @@ fn keys_are_answered(settings: &Settings) -> Result<(), ConfigError> {
         }
         _ => Ok(()),
     }
+}
+
+/// Traced are answered sends of single messages, and to other topics than that of the traces.
+fn traces(settings: &Settings) -> Result<(), ConfigError> {
+    let Some(trace) = &settings.trace else {
+        return Ok(());
+    };
+    let mode = settings.mode.value.0;
+    if !matches!(mode, SendMode::Sync | SendMode::Async) {
+        return Err(ConfigError::Contradiction {
+            key: "trace",
+            source_of_value: trace.source.clone(),
+            other: "mode",
+            reason: format!("messages of mode {} are not traced", mode.name()),
+            hint: "drop --trace, or use mode sync or async".to_owned(),
+        });
+    }
+    if settings.trace_topic.value.0 == settings.topic.value.0 {
+        return Err(ConfigError::Contradiction {
+            key: "trace-topic",
+            source_of_value: settings.trace_topic.source.clone(),
+            other: "topic",
+            reason: "messages to the topic of the traces are not traced".to_owned(),
+            hint: "give --trace-topic another topic than --topic".to_owned(),
+        });
+    }
+    Ok(())
 }
 
 /// A certificate is of no use without its key.

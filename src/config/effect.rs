@@ -97,7 +97,7 @@ pub(crate) fn left_out(settings: &Settings) -> Vec<LeftOut> {
 type Condition = (bool, &'static str, &'static [&'static str]);
 
 /// What other settings make without effect, and why.
-fn conditions(settings: &Settings) -> [Condition; 16] {
+fn conditions(settings: &Settings) -> [Condition; 17] {
     let mode = settings.mode.value.0;
     let embedded = settings.namesrv.is_none();
     let encrypted = settings.tls.value.0 && !embedded;
@@ -130,6 +130,11 @@ fn conditions(settings: &Settings) -> [Condition; 16] {
             &["reply-size"],
         ),
         (!encrypted, "tls is off", TLS),
+        (
+            settings.trace.is_none(),
+            "nothing is traced",
+            &["trace-topic"],
+        ),
         (
             !settings.tls_verify.value.0,
             "tls-verify is off",

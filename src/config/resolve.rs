@@ -16,7 +16,7 @@ use super::value::{
 };
 use super::{check, effect};
 use crate::client::{
-    ClientConfig, Compression, Delivery, FaultConfig, SendConfig, TransportConfig,
+    ClientConfig, Compression, Delivery, FaultConfig, SendConfig, TraceConfig, TransportConfig,
 };
 use crate::load::{
     Bound, LoadModel, LoadPlan, MessageShape, RequestShape, SendMode, TransactionShape,
@@ -194,8 +194,23 @@ fn send(settings: &Settings) -> SendConfig {
         queue_order: settings.queue_order.value.0,
         // The load's bodies are compressed once, not per send.
         compression: None,
+        trace: trace(settings),
         ..SendConfig::default()
     }
+}
+
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a share is between 0 and 1"
+)]
+fn trace(settings: &Settings) -> Option<TraceConfig> {
+    let share = settings.trace.as_ref()?.value.fraction();
+    Some(TraceConfig {
+        topic: settings.trace_topic.value.0.clone(),
+        share_ppm: (share * 1e6).round() as u32,
+        ..TraceConfig::default()
+    })
 }
 
 fn load(settings: &Settings) -> LoadPlan {

@@ -220,6 +220,17 @@ settings! {
     Sending "queue-order" "ORDER" queue_order: Given<QueueOrderSetting> = "interleaved";
     /// Header form of requests: binary or json
     Sending "header" "FORM" header: Given<HeaderSetting> = "binary";
+    /// Share of the messages that is traced, as in 1% or 100%; without it nothing is (sync and async)
+    ///
+    /// Traces are RocketMQ's: `mqadmin queryMsgTraceById` reads them. Each costs the sending thread a copy
+    /// of the broker's answer, and the cluster a tenth of a message. A thread of its own, which the figures
+    /// of the generator leave out, writes them; what it cannot write in time is dropped and counted.
+    Sending "trace" "SHARE" trace: Option<Given<ShareSetting>>;
+    /// Topic of the traces
+    ///
+    /// Brokers make RMQ_SYS_TRACE_TOPIC when traceTopicEnable is set, or as any topic with their first
+    /// message.
+    Sending "trace-topic" "NAME" trace_topic: Given<TopicName> = "RMQ_SYS_TRACE_TOPIC";
     /// Connections per broker and shard
     Sending "connections" "N" connections: Given<CountSetting> = "1";
 

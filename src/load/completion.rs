@@ -6,10 +6,11 @@ use crate::client::incoming::push_answer;
 use crate::client::send::{AttemptResult, Ended, Outgoing};
 use crate::load::ends::HalfStored;
 use crate::load::shard::{Answer, LoadToken, Shard, label};
+use crate::load::traces::Traces;
 use crate::metrics::Label;
 use crate::protocol::send::SendRequestView;
 use crate::protocol::{
-    DecodeError, HeaderView, RemotingCommand, RequestCode, UniqueId, properties,
+    DecodeError, HeaderView, RemotingCommand, RequestCode, SendStatus, UniqueId, properties,
 };
 use crate::transport::driver::not_supported;
 use crate::transport::{CloseReason, Entry, Handler, Nanos};
@@ -32,10 +33,32 @@ pub struct LoadHandler {
     ended: Vec<Ended<LoadToken>>,
     remark: Option<(Label, String)>,
     late: u64,
-    /// Half messages just stored; `None` where there are no transactions.
-    halves: Option<Vec<HalfStored>>,
-    /// Answers that just came; `None` where there are no requests.
-    answers: Option<Vec<Answer>>,
+    noted: Option<Noted>,
+}
+
+/// What is noted of messages just stored, in loads where that is wanted.
+#[derive(Debug)]
+enum Noted {
+    /// Half messages, whose transactions are to be ended.
+    Halves(Vec<HalfStored>),
+    /// A share of the messages, which is traced.
+    Traces(Traces),
+    /// Answers to requests, which come by themselves.
+    Answers(Vec<Answer>),
+}
+
+impl Noted {
+    #[inline(never)]
+    fn note(&mut self, ended: &Ended<LoadToken>, status: SendStatus, header: &HeaderView<'_>) {
+        match self {
+            Self::Halves(halves) => {
+                let (track, intended) = (ended.send.track, ended.send.carrier.intended());
+                halves.push(HalfStored::new(track, intended, status, header));
+            }
+            Self::Traces(traces) => traces.note(ended, status, header),
+            Self::Answers(_) => {}
+        }
+    }
 }
 
 impl LoadHandler {
@@ -44,23 +67,28 @@ impl LoadHandler {
     pub fn new(shard: SharedShard) -> Self {
         Self {
             shard,
-            halves: None,
-            answers: None,
             ended: Vec::new(),
             remark: None,
             late: 0,
+            noted: None,
         }
     }
 
     /// The same for half messages, whose transactions the shard ends.
     pub(super) fn of_halves(mut self) -> Self {
-        self.halves = Some(Vec::new());
+        self.noted = Some(Noted::Halves(Vec::new()));
+        self
+    }
+
+    /// The same for messages that are traced.
+    pub(super) fn traced(mut self, traces: Traces) -> Self {
+        self.noted = Some(Noted::Traces(traces));
         self
     }
 
     /// The same for requests, whose answers brokers push.
     pub(super) fn of_requests(mut self) -> Self {
-        self.answers = Some(Vec::new());
+        self.noted = Some(Noted::Answers(Vec::new()));
         self
     }
 }
@@ -84,16 +112,18 @@ impl Handler<Outgoing<LoadToken>> for LoadHandler {
         at: Nanos,
     ) {
         let ended = Ended::by_reply(entry, header, at);
-        if let (Some(halves), AttemptResult::Stored(status)) = (&mut self.halves, ended.result) {
-            let (track, intended) = (ended.send.track, ended.send.carrier.intended());
-            halves.push(HalfStored::new(track, intended, status, header));
-        }
+        let result = ended.result;
         if let (AttemptResult::Failed(error), Some(remark), None) =
-            (ended.result, &header.remark, &self.remark)
+            (result, &header.remark, &self.remark)
         {
             self.remark = Some((label(error.kind()), remark.to_string()));
         }
         self.ended.push(ended);
+        if let (Some(noted), AttemptResult::Stored(status)) = (&mut self.noted, result)
+            && let Some(ended) = self.ended.last()
+        {
+            noted.note(ended, status, header);
+        }
     }
 
     #[inline]
@@ -119,14 +149,12 @@ impl Handler<Outgoing<LoadToken>> for LoadHandler {
         _body: &[u8],
         at: Nanos,
     ) -> Option<RemotingCommand> {
-        let answers = self.answers.as_mut();
-        let is_answer = header.code == RequestCode::PUSH_REPLY_MESSAGE_TO_CLIENT.0;
-        match answers.filter(|_| is_answer) {
-            Some(answers) => {
+        match (&mut self.noted, RequestCode(header.code)) {
+            (Some(Noted::Answers(answers)), RequestCode::PUSH_REPLY_MESSAGE_TO_CLIENT) => {
                 let taken = answered(header).map(|id| answers.extend(id.map(|id| (id, at))));
                 Some(push_answer(header.opaque, taken))
             }
-            None => (!header.is_oneway()).then(|| not_supported(header)),
+            _ => (!header.is_oneway()).then(|| not_supported(header)),
         }
     }
 
@@ -138,11 +166,13 @@ impl Handler<Outgoing<LoadToken>> for LoadHandler {
         if let Some((kind, remark)) = self.remark.take() {
             shard.note_remark(kind, &remark);
         }
-        if let Some(halves) = &mut self.halves {
-            shard.end_transactions(halves);
+        match &mut self.noted {
+            None | Some(Noted::Answers(_)) => {}
+            Some(Noted::Halves(halves)) => shard.end_transactions(halves),
+            Some(Noted::Traces(traces)) => traces.hand_over(shard.core()),
         }
         shard.take_ended(&mut self.ended, at);
-        if let Some(answers) = &mut self.answers {
+        if let Some(Noted::Answers(answers)) = &mut self.noted {
             shard.take_answers(answers, at);
         }
         if shard.wants_pump() {

@@ -5,6 +5,7 @@
 //!   [`coalesce`]: when answers are read together; `thread`: how the kernel runs it
 //! - [`transactions`], `ends`: what becomes of half messages, and what brokers ask about them
 //! - [`requests`]: who answers a load of requests
+//! - `traces`: the share of the sends that is traced
 //! - [`run`]: common start, outcome; `collect`: second by second; [`stop`]: ending early; [`audit`], [`bodies`]
 
 pub mod audit;
@@ -24,6 +25,7 @@ pub mod source;
 pub mod stop;
 mod thread;
 pub mod ticker;
+mod traces;
 pub mod transactions;
 
 pub use plan::{Arrivals, Bound, LoadModel, LoadPlan, MessageShape, Rate, SendMode, WhenLate};

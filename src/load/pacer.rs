@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use crate::client::instance::thread_cpu_time;
 use crate::client::retry::RetryPolicy;
 use crate::client::send::{Outgoing, SendCore, SenderOptions};
+use crate::client::trace::Trace;
 use crate::client::{BrokerId, ClientInstance, SendConfig, Topic};
 use crate::load::audit::AuditRecord;
 use crate::load::bodies::Bodies;
@@ -24,6 +25,7 @@ use crate::load::source::Source;
 use crate::load::stop::{StopLevel, StopSignal};
 use crate::load::thread::{make_realtime, sharpen_timers, waited_for_cpu};
 use crate::load::ticker::Ticker;
+use crate::load::traces::Traces;
 use crate::load::transactions::{EndCounts, LoadTransactions};
 use crate::metrics::{Label, Recorder};
 use crate::transport::IoCounts;
@@ -54,6 +56,8 @@ pub(super) struct ShardJob {
     pub(super) transactions: Option<Arc<LoadTransactions>>,
     /// Of a load of requests: the client that brokers push answers to.
     pub(super) asked_by: Option<String>,
+    /// Where a share of the sends is traced.
+    pub(super) trace: Option<Arc<Trace>>,
     pub(super) stop: Arc<StopSignal>,
     pub(super) intervals: Sender<ShardInterval>,
     pub(super) recycled: Receiver<Recorders>,
@@ -200,14 +204,16 @@ fn open_pool(
     let options = transport.broker_links(in_flight, Coalesce::Immediate, Arc::clone(counters));
     let shared = shared.clone();
     let (transactions, requests) = (job.transactions.is_some(), job.asked_by.is_some());
+    let (trace, topic) = (job.trace.clone(), Arc::clone(&job.topic));
     Pool::new(
         transport.connections_per_broker,
         options,
         Handle::current(),
-        move || match LoadHandler::new(shared.clone()) {
-            handler if transactions => handler.of_halves(),
-            handler if requests => handler.of_requests(),
-            handler => handler,
+        move || match (LoadHandler::new(shared.clone()), &trace) {
+            (handler, _) if transactions => handler.of_halves(),
+            (handler, _) if requests => handler.of_requests(),
+            (handler, Some(trace)) => handler.traced(Traces::new(trace, topic.name())),
+            (handler, None) => handler,
         },
     )
 }

@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 
 use crate::client::request::ResponderCounts;
 use crate::client::{ClientConfig, ClientError, Producer, Request, Responder, SendConfig};
-use crate::load::run::LoadError;
+use crate::load::run::{LoadError, new_runtime};
 use crate::metrics::LatencyHistogram;
 
 /// Who answers requests.
@@ -71,10 +71,7 @@ impl BuiltInResponder {
             what: "responder thread",
             source,
         };
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(system)?;
+        let runtime = new_runtime("responder")?;
         let producer = Producer::new(client, send)?;
         let topic = topic.to_owned();
         let (stop, stopped) = oneshot::channel();

@@ -10,7 +10,10 @@ use tokio::sync::oneshot;
 
 use crate::client::admin::Admin;
 use crate::client::checks::CheckConfig;
-use crate::client::{BrokerId, ClientError, ClientInstance, KnownBroker, SendConfig, Topic};
+use crate::client::trace::Trace;
+use crate::client::{
+    BrokerId, ClientError, ClientInstance, KnownBroker, SendConfig, Topic, TraceCounts,
+};
 use crate::load::audit::AuditRecord;
 use crate::load::bodies::Bodies;
 use crate::load::collect::Collector;
@@ -158,6 +161,8 @@ pub struct LoadOutcome {
     pub transactions: Option<TransactionOutcome>,
     /// Of a load of requests.
     pub requests: Option<RequestOutcome>,
+    /// What became of the traces of the whole run, where sends are traced.
+    pub traces: Option<TraceCounts>,
     /// Messages of the pool that compression has made smaller.
     pub compressed: usize,
 }
@@ -194,6 +199,7 @@ struct JobParts {
     topic: Arc<Topic>,
     bodies: Bodies,
     transactions: Option<Arc<LoadTransactions>>,
+    trace: Option<Arc<Trace>>,
     intervals: Sender<ShardInterval>,
     recycled: Receiver<Recorders>,
 }
@@ -210,13 +216,7 @@ impl LoadRun {
     /// # Errors
     /// [`LoadError`]; once messages are sent there is always an outcome, unless a shard panics.
     pub fn execute(self, mut watch: impl FnMut(&RunSecond<'_>)) -> Result<LoadOutcome, LoadError> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|source| LoadError::System {
-                what: "runtime",
-                source,
-            })?;
+        let runtime = new_runtime("runtime")?;
         let topic = runtime.block_on(self.instance.topic(&self.plan.topic, &self.send))?;
         let route_brokers: Vec<BrokerId> = topic
             .route()
@@ -228,12 +228,14 @@ impl LoadRun {
         let (recycle, recycled) = unbounded();
         let transactions = self.transactions()?;
         let responder = self.responder()?;
+        let trace = self.trace()?;
         let bodies = Bodies::new(&self.plan.message, self.plan.seed)?;
         let compressed = bodies.compressed();
         let parts = JobParts {
             topic,
             bodies,
             transactions: transactions.clone(),
+            trace: trace.clone(),
             intervals,
             recycled,
         };
@@ -287,6 +289,7 @@ impl LoadRun {
             window_from: window.from,
             transactions,
             requests: requests.transpose()?,
+            traces: trace.map(|trace| flushed(&trace)),
             compressed,
         })
     }
@@ -318,6 +321,16 @@ impl LoadRun {
         }
     }
 
+    /// Where sends are traced, if they are (R185).
+    fn trace(&self) -> Result<Option<Arc<Trace>>, LoadError> {
+        let Some(config) = &self.send.trace else {
+            return Ok(None);
+        };
+        let trace = Trace::new(config, &self.send.group);
+        trace.start(self.instance.config(), self.instance.hooks())?;
+        Ok(Some(trace))
+    }
+
     /// What answers the checks of transactions, where there are some.
     fn transactions(&self) -> Result<Option<Arc<LoadTransactions>>, LoadError> {
         let Some(shape) = self.plan.transactions else {
@@ -330,7 +343,9 @@ impl LoadRun {
         };
         let checker = Arc::clone(&transactions);
         let group = &self.send.group;
-        let checks = self.instance.check_transactions(group, checker, config)?;
+        let checks = self
+            .instance
+            .check_transactions(group, checker, config, None)?;
         transactions.answers(checks);
         Ok(Some(transactions))
     }
@@ -434,6 +449,7 @@ impl LoadRun {
                 realtime: self.plan.realtime,
                 transactions: parts.transactions.clone(),
                 asked_by: self.asked_by(shard.index),
+                trace: parts.trace.clone(),
                 stop: Arc::clone(&self.stop),
                 intervals: parts.intervals.clone(),
                 recycled: parts.recycled.clone(),
@@ -557,6 +573,14 @@ impl LoadRun {
     }
 }
 
+/// A runtime of the calling thread's; `what` it is for, if there is none.
+pub(super) fn new_runtime(what: &'static str) -> Result<Runtime, LoadError> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| LoadError::System { what, source })
+}
+
 fn request_outcome(
     reports: &[ShardReport],
     responder: Option<BuiltInResponder>,
@@ -568,6 +592,14 @@ fn request_outcome(
     }
     let responder = responder.map(BuiltInResponder::stop).transpose()?;
     Ok(RequestOutcome { tally, responder })
+}
+
+/// The counts of a trace once all of it is written, which takes some seconds at most (R25).
+fn flushed(trace: &Trace) -> TraceCounts {
+    if trace.close().is_some_and(|thread| thread.join().is_err()) {
+        tracing::warn!("the thread of the trace ended with a panic");
+    }
+    trace.counts()
 }
 
 /// The later moments of a run, over all shards.

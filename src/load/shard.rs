@@ -52,6 +52,11 @@ pub struct LoadToken {
 }
 
 impl LoadToken {
+    /// The message, for one who keeps it.
+    pub(super) fn shared_message(&self) -> Arc<Message> {
+        Arc::clone(&self.message)
+    }
+
     /// When it was due.
     pub(super) fn intended(&self) -> Nanos {
         self.intended

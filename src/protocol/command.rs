@@ -96,16 +96,21 @@ impl RemotingCommand {
     }
 
     /// Appends the whole frame to `out`.
+    pub fn encode(&self, serialize_type: SerializeType, out: &mut Vec<u8>) {
+        self.encode_as(self.opaque, serialize_type, out);
+    }
+
+    /// The same with another opaque.
     #[allow(
         clippy::cast_possible_truncation,
         reason = "frames are below 16 MiB by FrameLimits"
     )]
-    pub fn encode(&self, serialize_type: SerializeType, out: &mut Vec<u8>) {
+    pub fn encode_as(&self, opaque: i32, serialize_type: SerializeType, out: &mut Vec<u8>) {
         let start = out.len();
         out.extend_from_slice(&[0; frame::PREFIX_BYTES]);
         match serialize_type {
-            SerializeType::Binary => self.write_binary(out),
-            SerializeType::Json => self.write_json(out),
+            SerializeType::Binary => self.write_binary(opaque, out),
+            SerializeType::Json => self.write_json(opaque, out),
         }
         let header_bytes = (out.len() - start - frame::PREFIX_BYTES) as u32;
         out.extend_from_slice(&self.body);
@@ -116,12 +121,12 @@ impl RemotingCommand {
         }
     }
 
-    fn write_binary(&self, out: &mut Vec<u8>) {
+    fn write_binary(&self, opaque: i32, out: &mut Vec<u8>) {
         let fixed = binary::Fixed {
             code: self.code,
             language: self.language,
             version: self.version,
-            opaque: self.opaque,
+            opaque,
             flag: self.flag,
         };
         let ext_at = binary::write_fixed(out, fixed, self.remark.as_deref().unwrap_or_default());
@@ -131,7 +136,7 @@ impl RemotingCommand {
         binary::finish_ext(out, ext_at);
     }
 
-    fn write_json(&self, out: &mut Vec<u8>) {
+    fn write_json(&self, opaque: i32, out: &mut Vec<u8>) {
         let mut digits = itoa::Buffer::new();
         let mut number = |out: &mut Vec<u8>, key: &str, value: i32| {
             out.extend_from_slice(key.as_bytes());
@@ -153,7 +158,7 @@ impl RemotingCommand {
         number(out, ",\"flag\":", self.flag);
         out.extend_from_slice(b",\"language\":");
         json::write_string(out, self.language.name());
-        number(out, ",\"opaque\":", self.opaque);
+        number(out, ",\"opaque\":", opaque);
         if let Some(remark) = &self.remark {
             out.extend_from_slice(b",\"remark\":");
             json::write_string(out, remark);

@@ -12,6 +12,7 @@
 //! - [`transaction`]: how transactions are ended and asked for
 //! - [`request_reply`], [`pull`]: how answers to requests reach who asked, how messages are read
 //! - [`admin`]: topics made, queues measured, messages looked up; [`stored`]: messages as brokers keep them
+//! - [`trace`]: what became of messages, for RocketMQ's message trace
 //! - [`signature`]: requests signed for an account
 //! - [`properties`], [`message_id`]: message properties string, unique and offset message ids
 //! - [`code`]: request, response and language codes, send statuses
@@ -33,6 +34,7 @@ pub mod send;
 pub mod signature;
 pub mod stored;
 pub mod sys_flag;
+pub mod trace;
 pub mod transaction;
 
 pub use code::{Language, RequestCode, ResponseCode, SendStatus};

@@ -17,6 +17,8 @@ pub const KEYS: &str = "KEYS";
 pub const WAIT: &str = "WAIT";
 /// Property of the delay level, 1 to 18 by default.
 pub const DELAY: &str = "DELAY";
+/// Property of the moment a message is delivered, in ms since 1970, at RocketMQ's cloud service.
+pub const START_DELIVER_TIME: &str = "__STARTDELIVERTIME";
 /// Property of the moment a timer message is delivered, in ms since 1970 (5.x).
 pub const TIMER_DELIVER_MS: &str = "TIMER_DELIVER_MS";
 /// Property of a timer message's delay in ms (5.x).

@@ -15,6 +15,7 @@ use super::figures::{
 use super::host::{Host, Memory};
 use super::requests::RequestFigures;
 use super::result::{LoadModel, Mode, Run, RunResult, SCHEMA_VERSION, Tool, Window};
+use super::traces::TraceFigures;
 use super::transactions::TransactionFigures;
 
 /// What is known of a run beside its recorded numbers.
@@ -42,6 +43,8 @@ pub struct RunFacts {
     pub transactions: Option<TransactionFigures>,
     /// What became of requests, where the mode has them.
     pub requests: Option<RequestFigures>,
+    /// What became of traces, where sends were traced.
+    pub trace: Option<TraceFigures>,
     /// What the generator cost.
     pub generator: GeneratorFacts,
     /// The machine.
@@ -104,6 +107,7 @@ pub fn build_result(summary: &Summary, facts: RunFacts) -> RunResult {
         avoidance: facts.avoidance,
         transactions: facts.transactions,
         requests: facts.requests,
+        trace: facts.trace,
         host: facts.host,
     }
 }

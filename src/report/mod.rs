@@ -27,6 +27,7 @@ pub mod schema;
 pub mod style;
 pub(crate) mod table;
 pub mod text;
+pub mod traces;
 pub mod transactions;
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use super::figures::{
 };
 use super::host::Host;
 use super::requests::RequestFigures;
+use super::traces::TraceFigures;
 use super::transactions::TransactionFigures;
 
 /// Version of the meaning of a result. Additions leave it; a changed meaning raises it.
@@ -57,6 +58,9 @@ pub struct RunResult {
     /// What became of requests; absent in other modes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requests: Option<RequestFigures>,
+    /// What became of the records of the message trace; absent where nothing was traced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<TraceFigures>,
     /// Distributions of their times.
     pub latency: Latency,
     /// Each broker's share.

@@ -18,7 +18,7 @@ use super::figures::{Avoidance, AvoidanceCause, ReceiveTimes};
 use super::result::{LoadModel, Mode, Run, RunResult, TargetKind};
 use super::style::Style;
 use super::table::Figures;
-use super::{requests, transactions};
+use super::{requests, traces, transactions};
 
 /// Avoidance events shown; the JSON result has them all.
 const EVENTS_SHOWN: usize = 5;
@@ -107,6 +107,9 @@ fn lines(
     }
     if let Some(figures) = &result.requests {
         requests::write(out, figures, style)?;
+    }
+    if let Some(figures) = &result.trace {
+        traces::write(out, figures, style)?;
     }
     avoidance(out, result.avoidance.as_ref(), style)?;
     generator(out, result, style)

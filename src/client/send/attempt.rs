@@ -8,13 +8,19 @@ use crate::client::message::Message;
 use crate::client::publish_route::QueueRef;
 use crate::client::retry::AttemptError;
 use crate::protocol::message_id::UniqueSuffix;
-use crate::protocol::{HeaderView, ResponseCode, SendStatus};
+use crate::protocol::{HeaderView, RemotingCommand, ResponseCode, SendStatus};
 use crate::transport::{CloseReason, Entry, Nanos};
 
 /// What a face hands in with a message and gets back when an attempt has ended.
 pub trait Carrier: Send + 'static {
     /// The message.
     fn message(&self) -> &Message;
+
+    /// The request to be written in place of the one from the template, complete but for its opaque.
+    #[inline]
+    fn prepared(&self) -> Option<&RemotingCommand> {
+        None
+    }
 }
 
 /// Everything the core knows of one send.

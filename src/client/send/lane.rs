@@ -13,7 +13,7 @@ use crate::transport::{Connection, LinkState};
 pub(super) struct Lane<C> {
     pub(super) broker: BrokerId,
     pub(super) name: Arc<str>,
-    pub(super) address: Option<String>,
+    pub(super) address: Option<Arc<str>>,
     pub(super) links: Vec<Followed<C>>,
     pub(super) turn: usize,
     pub(super) templates: Templates,

@@ -45,6 +45,11 @@ impl Templates {
         &self.current
     }
 
+    /// The same without a signature, for a request that is not complete yet.
+    pub(super) fn unsigned(&self, kind: SendKind) -> SendTemplate {
+        SendTemplate::new(self.form, &self.header, kind)
+    }
+
     #[inline(never)]
     fn switch(&mut self, kind: SendKind) {
         let known = self.others.iter().position(|(other, _)| *other == kind);

@@ -61,7 +61,7 @@ fn every_setting_reaches_its_owner() {
          arrivals=poisson seed=7 shards=2 tick=1ms drain=2s output=a.json output=b.csv \
          format=md intervals=i.ndjson fail-if=p99>20ms strict=true max-error-rate=0.5% \
          no-color=true no-progress=true keys=k properties=a=1 wait-store=off \
-         random-bytes=25% delay-level=3 compress=zstd compress-level=9 compress-over=1k",
+         trace=1.5% trace-topic=traces random-bytes=25% delay-level=3 compress=zstd compress-level=9 compress-over=1k",
     );
     let Target::Cluster { namesrv } = &plan.target else {
         panic!("a name server is given");
@@ -77,6 +77,12 @@ fn every_setting_reaches_its_owner() {
     assert_eq!(plan.send.attempt_timeout, Some(Duration::from_millis(500)));
     assert_eq!(plan.send.retries, 1);
     assert_eq!(plan.send.queue_order, QueueOrder::ByBroker);
+    let trace = TraceConfig {
+        topic: "traces".into(),
+        share_ppm: 15_000,
+        ..TraceConfig::default()
+    };
+    assert_eq!(plan.send.trace, Some(trace));
     let load = &plan.load;
     assert_eq!((load.mode, load.topic.as_str()), (SendMode::Sync, "T"));
     let LoadModel::Open(rate) = load.model else {
@@ -333,6 +339,13 @@ fn contradictions_name_both_settings_and_the_way_out() {
             "queue.",
         ),
         ("fail-if=lateness.p99>1ms", "fail-if", "rate", "--rate 50k"),
+        ("mode=tx trace=1%", "trace", "mode", "mode sync or async"),
+        (
+            "topic=T trace-topic=T trace=1%",
+            "trace-topic",
+            "topic",
+            "another topic",
+        ),
         (
             "output=a.json intervals=a.json",
             "intervals",
