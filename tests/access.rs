@@ -12,13 +12,13 @@ use std::sync::Arc;
 
 use predicates::prelude::PredicateBooleanExt;
 use predicates::str::contains;
-use rmq_bench::broker::{Behaviour, Checks, ClusterSpec, EmbeddedCluster};
+use rmq_bench::broker::{Behaviour, Checks, ClusterSpec, EmbeddedCluster, Reject};
 use rmq_bench::client::{
     CheckedMessage, ClientConfig, ClientError, LocalOutcome, Message, Producer, Resolution,
     SendConfig, TransactionChecker, TransactionProducer,
 };
-use rmq_bench::protocol::SerializeType;
 use rmq_bench::protocol::signature::Credentials;
+use rmq_bench::protocol::{ResponseCode, SerializeType};
 use support::binary::rmq_bench;
 use support::{TOPIC, client_of, cluster, eventually};
 
@@ -138,7 +138,7 @@ fn the_tool_signs_with_a_file_or_the_environment_and_says_when_that_is_not_enoug
         ]);
         command
     };
-    for mode in ["sync", "async", "oneway", "batch", "tx"] {
+    for mode in ["sync", "async", "oneway", "batch", "tx", "request"] {
         run(mode).arg("--credentials").arg(&file).assert().success();
     }
     run("sync")
@@ -152,10 +152,44 @@ fn the_tool_signs_with_a_file_or_the_environment_and_says_when_that_is_not_enoug
     run("async")
         .assert()
         .code(3)
-        .stderr(contains("no permission (16)").and(contains("--credentials")));
+        .stderr(contains("no permission").and(contains("--credentials")));
     run("async")
         .env("RMQ_BENCH_ACCESS_KEY", "rocketmq2")
         .assert()
         .code(2)
         .stderr(contains("RMQ_BENCH_SECRET_KEY"));
+}
+
+/// The ACL of 4.x refuses with code 1, which means anything, and names its exception.
+#[test]
+fn a_refusal_by_the_access_control_of_4_x_is_one() {
+    let refusing = |remark: &str| {
+        let refuse = Reject {
+            every: 1,
+            code: ResponseCode::SYSTEM_ERROR,
+            remark: remark.to_owned(),
+        };
+        cluster(ClusterSpec {
+            behaviour: Behaviour {
+                reject: Some(refuse),
+                ..Behaviour::default()
+            },
+            ..ClusterSpec::default()
+        })
+    };
+    for (remark, code) in [
+        (
+            "org.apache.rocketmq.acl.common.AclException: No accessKey is configured",
+            3,
+        ),
+        ("create mapped file failed, server is busy or broken.", 4),
+    ] {
+        let cluster = refusing(remark);
+        let address = cluster.namesrv_address();
+        rmq_bench()
+            .args(["-n", &address, "--count", "20", "-r", "1k", "-q"])
+            .assert()
+            .code(code)
+            .stderr(contains("--credentials").count(usize::from(code == 3)));
+    }
 }

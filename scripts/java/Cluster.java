@@ -3,12 +3,15 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentSkipListMap;
 
+import org.apache.rocketmq.acl.common.AclClientRPCHook;
+import org.apache.rocketmq.acl.common.SessionCredentials;
 import org.apache.rocketmq.client.ClientConfig;
 import org.apache.rocketmq.client.exception.MQBrokerException;
 import org.apache.rocketmq.client.exception.MQClientException;
 import org.apache.rocketmq.client.impl.MQClientAPIImpl;
 import org.apache.rocketmq.client.impl.MQClientManager;
 import org.apache.rocketmq.common.TopicConfig;
+import org.apache.rocketmq.remoting.RPCHook;
 
 /**
  * The few questions that the tools ask a cluster.
@@ -35,9 +38,19 @@ final class Cluster {
         var config = new ClientConfig();
         config.setNamesrvAddr(namesrv);
         config.setInstanceName("rmq-bench-tools-" + ProcessHandle.current().pid());
-        var client = MQClientManager.getInstance().getOrCreateMQClientInstance(config);
+        var client = MQClientManager.getInstance().getOrCreateMQClientInstance(config, account());
         client.start();
         api = client.getMQClientAPIImpl();
+    }
+
+    /** Signs requests for the account of a cluster with access control; null where there is none. */
+    static RPCHook account() {
+        String account = System.getenv().getOrDefault("ROCKETMQ_ACCOUNT", "");
+        if (account.isEmpty()) {
+            return null;
+        }
+        String[] parts = account.split(":", 2);
+        return new AclClientRPCHook(new SessionCredentials(parts[0], parts[1]));
     }
 
     /** Name and address of every master in the route of the topic; none when the topic does not exist. */

@@ -193,7 +193,7 @@ public final class ReadBack {
             throws Exception {
         var slices = slices(cluster, topic, from);
 
-        var consumer = new DefaultMQPullConsumer("rmq_bench_read_back");
+        var consumer = new DefaultMQPullConsumer("rmq_bench_read_back", Cluster.account());
         consumer.setNamesrvAddr(namesrv);
         consumer.start();
 

@@ -9,11 +9,12 @@ use super::target::RunningTarget;
 use super::watch::Watch;
 use super::{connect, message, outputs, samples, signals};
 use crate::client::ClientInstance;
+use crate::client::error::denies_access;
 use crate::config::threshold::Threshold;
 use crate::config::value::DurationSetting;
 use crate::config::{RunPlan, Target};
 use crate::load::{LoadOutcome, LoadRun, StopSignal};
-use crate::metrics::{LatencySummary, Summary, units};
+use crate::metrics::{Label, LatencySummary, Summary, units};
 use crate::protocol::ResponseCode;
 use crate::report::figures::ThresholdOutcome;
 use crate::report::{Host, RunResult, build_result};
@@ -44,27 +45,19 @@ fn run(plan: &RunPlan) -> Result<Exit, Failure> {
             DurationSetting(shape.wait)
         ));
     }
-    let Measured {
-        result,
-        summary,
-        lines_written,
-    } = measure(plan, stop)?;
-    let written = outputs::write(&plan.report, &result);
-    if let Err(open) = summary.check_sums() {
+    let measured = measure(plan, stop)?;
+    let written = outputs::write(&plan.report, &measured.result);
+    if let Err(open) = measured.summary.check_sums() {
         return Err(Failure::own(format_args!(
             "the accounts do not close, please report it: {open:?}"
         )));
     }
-    Ok(exit_code(
-        plan,
-        &result,
-        &summary,
-        if lines_written {
-            written
-        } else {
-            Exit::OwnError
-        },
-    ))
+    let written = if measured.lines_written {
+        written
+    } else {
+        Exit::OwnError
+    };
+    Ok(exit_code(plan, &measured, written))
 }
 
 /// What a run found out.
@@ -73,6 +66,8 @@ pub(super) struct Measured {
     summary: Summary,
     /// The lines of `--intervals` and `--audit` could be written.
     lines_written: bool,
+    /// Kinds of refusals that were refusals of access.
+    denials: Vec<Label>,
 }
 
 /// Target, client, load and judgement of a plan.
@@ -142,6 +137,7 @@ pub(super) fn measure(plan: &RunPlan, stop: Arc<StopSignal>) -> Result<Measured,
     };
     let (result, summary) = report(&finished);
     Ok(Measured {
+        denials: denials(&outcome),
         result,
         summary,
         lines_written,
@@ -159,7 +155,6 @@ fn leave(instance: &ClientInstance) {
     }
 }
 
-/// The brokers' own words, once per kind of refusal.
 /// Why a sending thread is no real-time thread though it should be.
 fn realtime_refused(outcome: &LoadOutcome) -> Option<&str> {
     let asked = outcome
@@ -172,6 +167,7 @@ fn realtime_refused(outcome: &LoadOutcome) -> Option<&str> {
         .next()
 }
 
+/// The brokers' own words, once per kind of refusal.
 fn tell_remarks(outcome: &LoadOutcome) {
     let mut told = Vec::new();
     for (kind, remark) in outcome.shards.iter().flat_map(|shard| &shard.remarks) {
@@ -200,14 +196,20 @@ fn report(finished: &Finished<'_>) -> (RunResult, Summary) {
     (result, summary)
 }
 
-fn exit_code(plan: &RunPlan, result: &RunResult, summary: &Summary, written: Exit) -> Exit {
+fn exit_code(plan: &RunPlan, measured: &Measured, written: Exit) -> Exit {
+    let Measured {
+        result,
+        summary,
+        denials,
+        ..
+    } = measured;
     if result.run.stop_reason == crate::report::StopReason::Interrupted {
         return Exit::Interrupted;
     }
     if written != Exit::Success {
         return written;
     }
-    if let Some(refused) = no_permission(result) {
+    if let Some(refused) = no_permission(result, summary, denials) {
         message::error(&refused);
         message::hint(&"give an account that may publish to this topic, with --credentials FILE");
         return Exit::Connect;
@@ -261,16 +263,34 @@ fn exit_code(plan: &RunPlan, result: &RunResult, summary: &Summary, written: Exi
 }
 
 /// Whether every send was refused for want of permission: then the rate is not the reason.
-fn no_permission(result: &RunResult) -> Option<String> {
-    let kind = format!("rejected_{}", ResponseCode::NO_PERMISSION.0);
+fn no_permission(result: &RunResult, summary: &Summary, denials: &[Label]) -> Option<String> {
+    let errors = &summary.counters().errors;
+    let refused: u64 = denials.iter().map(|kind| errors.get(*kind)).sum();
     let accounts = &result.accounts;
-    let refused = accounts.errors.get(&kind).copied().unwrap_or_default();
-    (accounts.acked == 0 && refused > 0 && refused == accounts.failed).then(|| {
-        format!(
-            "brokers refused all {} messages: no permission (16)",
-            units::count(refused)
-        )
+    let all = accounts.acked == 0 && refused > 0 && refused == accounts.failed;
+    all.then(|| {
+        let refused = units::count(refused);
+        format!("brokers refused all {refused} messages: no permission")
     })
+}
+
+/// Kinds of refusals that were refusals of access.
+fn denials(outcome: &LoadOutcome) -> Vec<Label> {
+    let remarks = outcome.shards.iter().flat_map(|shard| &shard.remarks);
+    let denied = |(kind, remark): &(Label, String)| {
+        kind.code
+            .is_some_and(|code| denies_access(code, remark))
+            .then_some(*kind)
+    };
+    let mut kinds: Vec<Label> = remarks.filter_map(denied).collect();
+    // Without a remark the code says it.
+    kinds.push(Label {
+        name: "rejected",
+        code: Some(ResponseCode::NO_PERMISSION.0),
+    });
+    kinds.sort_by_key(|kind| kind.code);
+    kinds.dedup();
+    kinds
 }
 
 /// Why a percentile could not be judged, and what to do.

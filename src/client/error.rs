@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::protocol::ResponseCode;
+
 /// What an attempt or a send failed of; cheap to copy, stable under its label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
@@ -66,6 +68,12 @@ impl std::fmt::Display for ErrorKind {
             (name, None) => f.write_str(name),
         }
     }
+}
+
+/// Whether a broker's refusal is one of access: 5.x has a code for it (16), the ACL of 4.x only says so.
+#[must_use]
+pub fn denies_access(code: i32, remark: &str) -> bool {
+    code == ResponseCode::NO_PERMISSION.0 || remark.contains("AclException")
 }
 
 /// A client call that failed.

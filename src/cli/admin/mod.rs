@@ -21,6 +21,7 @@ use super::options::ReachArgs;
 use super::{log, stdout, version};
 use crate::client::ClientInstance;
 use crate::client::admin::{Admin, AdminError};
+use crate::client::error::denies_access;
 use crate::config::value::DurationSetting;
 use crate::protocol::ResponseCode;
 use crate::report::result::{SCHEMA_VERSION, Tool};
@@ -155,7 +156,7 @@ impl From<AdminError> for Failure {
                     "the route names this address: check that it is reachable from here, or give more --timeout",
                 ),
             ),
-            AdminError::Refused { code, .. } if is_no_permission(code, &said) => (
+            AdminError::Refused { code, .. } if denies_access(code, &said) => (
                 Exit::Connect,
                 Some("give an account that may do this: --credentials FILE"),
             ),
@@ -173,9 +174,4 @@ impl From<AdminError> for Failure {
             hint: hint.map(Cow::Borrowed),
         }
     }
-}
-
-/// Brokers of 4.x have no code for it, but name the exception.
-fn is_no_permission(code: i32, said: &str) -> bool {
-    code == ResponseCode::NO_PERMISSION.0 || said.contains("AclException")
 }
