@@ -72,6 +72,7 @@ fn a_topic_that_may_not_be_written_for_a_while_is_written_again() {
     }
 }
 
+/// R110.
 #[test]
 fn a_broker_that_leaves_the_routes_is_sent_to_no_more_until_it_is_back() {
     let cluster = cluster(ClusterSpec::default());

@@ -252,6 +252,7 @@ fn a_topic_that_may_not_be_written_is_refused_before_anything_is_sent() {
     assert_eq!(cluster.stored().messages(), 0);
 }
 
+/// R100.
 #[test]
 fn a_topic_nobody_knows_and_nobody_makes_has_no_route() {
     let cluster = cluster(ClusterSpec {

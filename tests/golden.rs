@@ -337,6 +337,7 @@ fn frame(bytes: &[u8]) -> Frame<'_> {
     frame
 }
 
+/// R210.
 #[test]
 fn java_s_frames_are_read_as_they_were_meant() {
     each_frame(|java| {
@@ -527,6 +528,7 @@ fn content(bytes: &[u8]) -> Content {
     )
 }
 
+/// R162, R163, R164, R169.
 #[test]
 fn what_we_write_says_what_java_s_says() {
     each_frame(|java| {

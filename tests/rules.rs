@@ -56,7 +56,7 @@ fn numbers(text: &str) -> BTreeSet<u32> {
     found
 }
 
-/// Tests by the rules they cite, in their documentation or in comments of their bodies.
+/// Tests by the rules they cite, in their names, their documentation or in comments of their bodies.
 fn cited() -> BTreeMap<u32, BTreeSet<String>> {
     let mut files = Vec::new();
     for folder in ["src", "tests"] {
@@ -104,6 +104,8 @@ fn tests_of(text: &str) -> Vec<(String, String)> {
                 let body = lines.by_ref().take_while(|line| *line != end);
                 let said = body.filter_map(|line| Some(line.split_once("//")?.1));
                 comments.extend(said.flat_map(|said| [said, "\n"]));
+                let named = name.split('_').filter_map(|part| part.strip_prefix('r'));
+                comments.extend(named.map(|number| format!(" R{number} ")));
                 tests.push((name.to_owned(), comments.clone()));
             }
             comments.clear();
@@ -172,7 +174,7 @@ fn each_rule_has_its_tests_or_a_reason_for_none() {
 #[test]
 fn tests_and_what_they_cite_are_found() {
     let text = "/// R1, R60–R62.\n#[test]\nfn one() {\n    let x = 1; // R7\n}\n\n/// R9\nfn none() {}\n\
-                    /// In a module: R3.\n    #[tokio::test(flavor = \"x\")]\n    async fn two() {\n    }\n";
+                    /// In a module: R3.\n    #[tokio::test(flavor = \"x\")]\n    async fn r5_two() {\n    }\n";
     let found: Vec<_> = tests_of(text)
         .into_iter()
         .map(|(name, comments)| (name, numbers(&comments).into_iter().collect::<Vec<_>>()))
@@ -181,7 +183,7 @@ fn tests_and_what_they_cite_are_found() {
         found,
         [
             ("one".to_owned(), vec![1, 7, 60, 61, 62]),
-            ("two".to_owned(), vec![3])
+            ("r5_two".to_owned(), vec![3, 5])
         ]
     );
 }

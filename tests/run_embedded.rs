@@ -255,6 +255,7 @@ fn a_quiet_run_says_nothing_on_stderr() {
         .stderr("");
 }
 
+/// R104, R105.
 #[test]
 fn an_unknown_topic_is_made_by_the_embedded_cluster() {
     let result = result_of(&["-q", "-t", "NobodyMadeThis", "-r", "1000", "--count", "300"]);

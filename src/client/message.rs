@@ -518,6 +518,7 @@ mod tests {
     use super::*;
     use crate::protocol::batch::records;
 
+    /// R32.
     #[test]
     fn a_message_waits_for_storing_unless_told_otherwise() {
         let mut encoded = Vec::new();
@@ -525,6 +526,7 @@ mod tests {
         assert_eq!(Message::new("x").properties(), encoded);
     }
 
+    /// R31, R32.
     #[test]
     fn properties_that_would_corrupt_the_message_are_refused() {
         let message = || Message::new("x");

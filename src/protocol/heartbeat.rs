@@ -99,6 +99,7 @@ mod tests {
     use proptest::prelude::*;
 
     /// The remoting reference's example, written by Java.
+    /// R174.
     #[test]
     fn the_body_is_java_s() {
         let data = HeartbeatData {

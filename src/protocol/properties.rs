@@ -94,6 +94,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// R165.
     #[test]
     fn java_s_reading_rules() {
         let text = "A\u{1}1\u{2}B\u{1}\u{2}\u{1}x\u{2}C\u{1}2\u{1}3\u{2}broken\u{2}D\u{1}4";

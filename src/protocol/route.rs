@@ -384,6 +384,7 @@ mod tests {
         }
     }
 
+    /// R103.
     #[test]
     fn both_of_java_s_forms_are_read_and_written() {
         let legacy = STANDARD.replace("\"0\":", "0:").replace("\"1\":", "1:");
