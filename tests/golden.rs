@@ -378,6 +378,7 @@ fn java_s_frames_are_read_as_they_were_meant() {
                     queue_offset: 5_000_000_000,
                     transaction_id: Some(UNIQUE_ID.to_string().into()),
                     region_id: Some("DefaultRegion".into()),
+                    recall_handle: None,
                 };
                 assert_eq!(SendReply::parse(&view.ext).unwrap(), expected);
             }

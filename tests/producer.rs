@@ -12,11 +12,12 @@ mod support;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE;
 use rmq_bench::broker::{Behaviour, ClusterSpec, EmbeddedCluster, Reject};
 use rmq_bench::client::message_queue::by_hash;
 use rmq_bench::client::{
-    ClientError, Delivery, ErrorKind, Message, MessageQueue, Producer, SendConfig, SendResult,
-    ServiceState,
+    ClientError, ErrorKind, Message, MessageQueue, Producer, SendConfig, SendResult, ServiceState,
 };
 use rmq_bench::protocol::{ResponseCode, SendStatus};
 use support::{DEADLINE, TOPIC, client_of, cluster, eventually};
@@ -225,64 +226,6 @@ async fn keys_and_selectors_take_the_queue_java_takes() {
 }
 
 #[tokio::test]
-async fn a_batch_is_stored_in_one_queue_each_message_with_its_id() {
-    // R60–R65
-    let cluster = cluster(ClusterSpec::default());
-    let producer = producer(&cluster);
-    let message = |n: u32| Message::new(format!("letter {n}"));
-    let messages: Vec<Message> = (0..5).map(message).collect();
-    let sent = producer.send_batch(TOPIC, &messages).await.unwrap();
-    assert_eq!((sent.status, sent.attempts), (Some(SendStatus::SendOk), 1));
-    let ids: HashSet<_> = sent.message_ids().collect();
-    assert_eq!(ids.len(), 5);
-    assert_eq!(sent.message_ids().next(), Some(sent.message_id));
-    let place = sent.receipt.read();
-    assert_eq!(place.queue_offset, 0, "that of the first");
-    let offset_ids: HashSet<_> = place.offset_message_id.split(',').collect();
-    assert_eq!(offset_ids.len(), 5);
-    let brokers = cluster.stored().brokers;
-    let mut queues: Vec<u64> = brokers
-        .iter()
-        .flat_map(|broker| broker.topics[TOPIC].clone())
-        .filter(|stored| *stored > 0)
-        .collect();
-    assert_eq!(queues.pop(), Some(5), "all in one queue");
-    assert!(queues.is_empty(), "{queues:?}");
-    let next = producer.send(TOPIC, message(6)).await.unwrap();
-    assert!(!ids.contains(&next.message_id));
-    producer.shutdown().await;
-}
-
-#[tokio::test]
-async fn batches_that_brokers_would_misread_are_refused_before_anything_is_sent() {
-    let cluster = cluster(ClusterSpec::default());
-    let send = SendConfig {
-        max_message_bytes: 1000,
-        ..SendConfig::default()
-    };
-    let producer = producer_with(&cluster, send);
-    producer.start().unwrap();
-    let plain = || Message::new("x");
-    let delayed = plain().with_delivery(Delivery::Level(1)).unwrap();
-    let large = || Message::new(vec![b'x'; 600]);
-    for (topic, batch) in [
-        (TOPIC, vec![]),
-        (TOPIC, vec![plain(), delayed]),
-        (TOPIC, vec![plain(), plain().with_wait(false)]),
-        (TOPIC, vec![plain(), Message::new("")]),
-        (TOPIC, vec![large(), large()]),
-        ("%RETRY%group", vec![plain(), plain()]),
-    ] {
-        let result = producer.send_batch(topic, &batch).await;
-        let illegal = matches!(result, Err(ClientError::Illegal { .. }));
-        assert!(illegal, "{topic}, {batch:?}: {result:?}");
-    }
-    let stored = cluster.stored();
-    assert_eq!((stored.route_queries, stored.connections()), (0, 0));
-    producer.shutdown().await;
-}
-
-#[tokio::test]
 async fn bodies_are_compressed_from_the_threshold_on() {
     // R159, R222
     let cluster = cluster(ClusterSpec::default());
@@ -358,7 +301,7 @@ async fn two_hundred_tasks_share_one_reference() {
 
 #[tokio::test]
 async fn operations_outside_running_are_state_errors() {
-    // R3, R5, R20
+    // R1, R3, R5, R20
     let cluster = cluster(ClusterSpec::default());
     let producer = producer_with(&cluster, SendConfig::default());
     let letter = || Message::new("x");
@@ -368,6 +311,8 @@ async fn operations_outside_running_are_state_errors() {
 
     producer.start().unwrap();
     is_state_error(producer.start(), "RUNNING");
+    // R2: connections are made by the first send.
+    assert_eq!(cluster.stored().connections(), 0);
     producer.send(TOPIC, letter()).await.unwrap();
 
     producer.shutdown().await;
@@ -383,7 +328,7 @@ async fn operations_outside_running_are_state_errors() {
 
 #[tokio::test]
 async fn illegal_messages_and_topics_are_refused_before_anything_is_sent() {
-    // R26, R28, R29
+    // R26, R27, R28, R29, R34
     let cluster = cluster(ClusterSpec::default());
     let send = SendConfig {
         max_message_bytes: 1000,
@@ -642,4 +587,63 @@ async fn a_group_that_is_not_allowed_makes_no_producer() {
         let illegal = matches!(made, Err(ClientError::Illegal { .. }));
         assert!(illegal, "{group:?}");
     }
+}
+
+/// R170: four codes mean that the message is stored, and no other attempt is made.
+#[tokio::test]
+async fn each_status_of_a_stored_message_is_told() {
+    for (code, status) in [
+        (ResponseCode::SUCCESS, SendStatus::SendOk),
+        (
+            ResponseCode::FLUSH_DISK_TIMEOUT,
+            SendStatus::FlushDiskTimeout,
+        ),
+        (
+            ResponseCode::FLUSH_SLAVE_TIMEOUT,
+            SendStatus::FlushSlaveTimeout,
+        ),
+        (
+            ResponseCode::SLAVE_NOT_AVAILABLE,
+            SendStatus::SlaveNotAvailable,
+        ),
+    ] {
+        let cluster = behaving(Behaviour {
+            reject: Some(Reject {
+                code,
+                remark: "stored, perhaps not safely".to_owned(),
+                every: 1,
+            }),
+            ..Behaviour::default()
+        });
+        let producer = producer(&cluster);
+        let sent = producer.send(TOPIC, Message::new("x")).await.unwrap();
+        assert_eq!((sent.status, sent.attempts), (Some(status), 1));
+        producer.shutdown().await;
+    }
+}
+
+/// R198: what is no handle is refused here; what brokers say of one is told.
+#[tokio::test]
+async fn only_handles_that_brokers_gave_are_recalled() {
+    let cluster = cluster(ClusterSpec::default());
+    let producer = producer_with(&cluster, SendConfig::default());
+    let refused = producer.recall("x").await.unwrap_err();
+    assert!(refused.to_string().contains("CREATE_JUST"), "{refused}");
+    producer.start().unwrap();
+    let handle = |topic: &str, broker: &str| {
+        URL_SAFE.encode(format!("v1 {topic} {broker} 1700000000001 7F00000100"))
+    };
+    for (handle, code) in [
+        ("x".to_owned(), -1),
+        (handle("%RETRY%group", "broker-0"), -1),
+        (handle("%DLQ%group", "broker-0"), -1),
+        (handle("SCHEDULE_TOPIC_XXXX", "broker-0"), -1),
+        (handle(TOPIC, "broker-9"), -1),
+        // It has no timers.
+        (handle(TOPIC, "broker-1"), 3),
+    ] {
+        let refused = producer.recall(&handle).await.unwrap_err();
+        assert_eq!(refused.code(), Some(code), "{handle}: {refused}");
+    }
+    producer.shutdown().await;
 }

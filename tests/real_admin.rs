@@ -16,8 +16,8 @@ use std::time::{Duration, Instant};
 
 use rmq_bench::client::admin::{Admin, AdminError, FoundMessage, KeyQuery, NewTopic};
 use rmq_bench::client::{
-    ClientConfig, ClientInstance, Compression, CompressionKind, Message, MessageQueue, Producer,
-    SendConfig,
+    ClientConfig, ClientInstance, Compression, CompressionKind, Delivery, Message, MessageQueue,
+    Producer, SendConfig,
 };
 use serde_json::Value;
 
@@ -309,4 +309,53 @@ fn the_tool_administers_a_real_cluster() {
         let found = admin(&["query", "order-1", "--max", "64"]).unwrap_or_default();
         found["messages"].as_array().map_or(0, Vec::len) == acked as usize
     });
+}
+
+async fn timer(producer: &Producer, topic: &str, after_ms: u64) -> (String, Option<String>) {
+    let message = Message::new("later").with_delivery(Delivery::AfterMs(after_ms));
+    let sent = producer.send(topic, message.unwrap()).await.unwrap();
+    let handle = sent
+        .receipt
+        .read()
+        .recall_handle
+        .map(|handle| handle.to_string());
+    (sent.message_id.to_string(), handle)
+}
+
+/// R198, R199: what is called back is not delivered, what was sent beside it is; brokers refuse a second time.
+#[tokio::test]
+#[ignore = "needs a real cluster; scripts/test runs it"]
+async fn a_timer_message_is_called_back() {
+    if !is_5() {
+        return; // 4.x has no timers.
+    }
+    let (admin, instance) = admin();
+    let (topic, queues) = new_topic(&admin, "recall", 1).await;
+    let producer = Producer::new(client(), SendConfig::default()).unwrap();
+    producer.start().unwrap();
+    let (id, handle) = timer(&producer, &topic, 8_000).await;
+    let handle = handle.unwrap();
+    assert_eq!(producer.recall(&handle).await.unwrap(), id);
+    // Later than the one that was called back.
+    let (kept, _) = timer(&producer, &topic, 9_000).await;
+    let delivered = until("the other one is delivered", async || {
+        for queue in &queues {
+            if admin.max_offset(queue).await.unwrap() > 0 {
+                return Some(admin.view(&topic, &kept, None).await.ok());
+            }
+        }
+        None
+    });
+    let delivered = delivered.await;
+    let mut stored = 0;
+    for queue in &queues {
+        stored += admin.max_offset(queue).await.unwrap();
+    }
+    assert_eq!(stored, 1, "{delivered:?}");
+    let late = producer.recall(&handle).await.unwrap_err();
+    assert_eq!(late.code(), Some(604), "{late}");
+    let strange = producer.recall("no handle").await.unwrap_err();
+    assert_eq!(strange.code(), Some(-1), "{strange}");
+    producer.shutdown().await;
+    instance.shutdown().await;
 }

@@ -1,4 +1,5 @@
-//! Which test proves which rule: the table of tests/README.md is made here from what tests cite.
+//! Which test proves which rule, and which feature: the table of tests/README.md is made here from what tests
+//! cite, and that of README.md held to the tests it names.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -58,22 +59,11 @@ fn numbers(text: &str) -> BTreeSet<u32> {
 
 /// Tests by the rules they cite, in their names, their documentation or in comments of their bodies.
 fn cited() -> BTreeMap<u32, BTreeSet<String>> {
-    let mut files = Vec::new();
-    for folder in ["src", "tests"] {
-        sources(&root().join(folder), &mut files);
-    }
     let mut cited: BTreeMap<u32, BTreeSet<String>> = BTreeMap::new();
-    for file in files {
-        let text = std::fs::read_to_string(&file).unwrap();
-        let place = file.strip_prefix(root()).unwrap().display().to_string();
-        if SAMPLES.contains(&&*place) {
-            continue;
-        }
-        for (name, comments) in tests_of(&text) {
-            for number in numbers(&comments) {
-                let tests = cited.entry(number).or_default();
-                tests.insert(format!("`{name}` ({place})"));
-            }
+    for (name, comments, place) in all_tests() {
+        for number in numbers(&comments) {
+            let tests = cited.entry(number).or_default();
+            tests.insert(format!("`{name}` ({place})"));
         }
     }
     cited
@@ -113,6 +103,25 @@ fn tests_of(text: &str) -> Vec<(String, String)> {
         }
     }
     tests
+}
+
+/// Names of all tests, with their comments and files.
+fn all_tests() -> Vec<(String, String, String)> {
+    let mut files = Vec::new();
+    for folder in ["src", "tests"] {
+        sources(&root().join(folder), &mut files);
+    }
+    let mut all = Vec::new();
+    for file in files {
+        let place = file.strip_prefix(root()).unwrap().display().to_string();
+        if SAMPLES.contains(&&*place) {
+            continue;
+        }
+        let text = std::fs::read_to_string(&file).unwrap();
+        let tests = tests_of(&text).into_iter();
+        all.extend(tests.map(|(name, comments)| (name, comments, place.clone())));
+    }
+    all
 }
 
 /// Rules whose row in the list of those kept says what is kept.
@@ -169,6 +178,28 @@ fn each_rule_has_its_tests_or_a_reason_for_none() {
         let command = "UPDATE_RULES=1 cargo test --test rules";
         assert!(made == readme, "tests/README.md is out of date: {command}");
     }
+}
+
+/// What README.md says the client has names tests that are there.
+#[test]
+fn each_feature_names_its_tests() {
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let (_, rest) = readme.split_once("### What it has").expect("the table");
+    let (table, _) = rest.split_once("\n## ").expect("what comes after it");
+    let rows: Vec<&str> = table.lines().filter_map(|l| l.strip_prefix("| ")).collect();
+    let known: BTreeSet<String> = all_tests().into_iter().map(|(name, ..)| name).collect();
+    let mut named = 0;
+    for row in &rows[1..] {
+        let ours = row.split(" | ").nth(1).unwrap();
+        let tests: Vec<&str> = ours.split('`').skip(1).step_by(2).collect();
+        let lacks = ours.starts_with("no");
+        assert_eq!(lacks, tests.is_empty(), "{row}");
+        for test in &tests {
+            assert!(known.contains(*test), "there is no test {test}");
+        }
+        named += tests.len();
+    }
+    assert!(named > 20, "{named}");
 }
 
 #[test]

@@ -152,6 +152,7 @@ impl Rig {
 
 #[tokio::test]
 async fn replies_in_any_order_and_either_form_complete_their_requests() {
+    // R205
     let mut rig = rig(1 << 16, LONG);
     let opaques: Vec<i32> = (0..3)
         .map(|token| rig.submit(token, LONG, false, &Bytes::new()).unwrap())
@@ -201,6 +202,7 @@ async fn large_bodies_by_reference_arrive_whole_through_a_narrow_pipe() {
 
 #[tokio::test]
 async fn r238_a_timeout_closes_nothing_and_its_late_reply_completes_nothing() {
+    // R205
     let mut rig = rig(1 << 16, LONG);
     let late = rig
         .submit(1, Duration::from_millis(20), false, &Bytes::new())
@@ -234,6 +236,7 @@ async fn r231_oneway_ends_when_the_socket_has_taken_it() {
 
 #[tokio::test]
 async fn a_lost_connection_tells_what_had_left_and_what_had_not() {
+    // R207
     let mut rig = rig(600, LONG);
     rig.submit(1, LONG, false, &Bytes::from(vec![1; 400]))
         .unwrap();

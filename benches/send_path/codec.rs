@@ -21,6 +21,7 @@ pub(crate) fn encode(c: &mut Criterion) {
     let messages = [
         ("plain", frames::plain(BODY_BYTES)),
         ("labelled", frames::labelled(BODY_BYTES)),
+        ("compressed", frames::compressed()),
     ];
     for (form_name, form) in FORMS {
         let mut group = c.benchmark_group(format!("encode/{form_name}/{BODY_BYTES}B"));
@@ -42,7 +43,7 @@ pub(crate) fn encode(c: &mut Criterion) {
             );
         }
         // As every other request is written.
-        let [_, (name, message)] = &messages;
+        let [_, (name, message), _] = &messages;
         let command = frames::command(message);
         let mut out = Vec::new();
         command.encode(form, &mut out);

@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use bytes::Bytes;
-use rmq_bench::client::Message;
+use rmq_bench::client::{Compression, Message};
 use rmq_bench::protocol::code::Language;
 use rmq_bench::protocol::message_id::{UniquePrefix, UniqueSequence};
 use rmq_bench::protocol::send::{
@@ -47,6 +47,12 @@ pub(crate) fn labelled(body_bytes: usize) -> Message {
         .and_then(|message| message.with_keys(&["order-0815", "customer-4711"]))
         .and_then(|message| message.with_property("region", "eu-central-1"))
         .unwrap()
+}
+
+/// One whose body was compressed before the load began, as loads do it.
+pub(crate) fn compressed() -> Message {
+    let text = r#"{"order":4711,"state":"paid"},"#.repeat(200);
+    Message::new(text).compressed(&Compression::default())
 }
 
 /// Writes one message after another into the same buffer, each with its own id.

@@ -5,7 +5,7 @@ use std::num::NonZeroU64;
 
 use rmq_bench::load::schedule::{Schedule, ShardOf};
 use rmq_bench::load::source::Source;
-use rmq_bench::load::{Arrivals, Rate};
+use rmq_bench::load::{Arrivals, Offered, Rate};
 use rmq_bench::metrics::{Recorder, SendTimes};
 use rmq_bench::protocol::frame::split;
 use rmq_bench::protocol::send::SendReply;
@@ -49,7 +49,7 @@ pub(crate) fn open_source(arrivals: Arrivals) -> Source {
         period_ns: NonZeroU64::new(1_000_000_000).unwrap(),
     };
     Source::Open {
-        schedule: Schedule::new(rate, arrivals, 1, ShardOf::WHOLE),
+        schedule: Schedule::new(&Offered::Steady(rate), arrivals, 1, ShardOf::WHOLE),
         start: Nanos(1),
         end_number: u64::MAX,
     }

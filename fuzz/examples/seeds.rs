@@ -1,17 +1,23 @@
 //! Writes the seeds of the fuzz targets into `fuzz/corpus`, made by the real encoders:
 //! `cargo run --manifest-path fuzz/Cargo.toml --example seeds`
 
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::path::Path;
 use std::{fs, io};
 
+use rmq_bench::client::{Compression, CompressionKind, Message};
+use rmq_bench::protocol::admin::{QueueFigure, QueueQuery};
+use rmq_bench::protocol::batch::BatchRecord;
 use rmq_bench::protocol::heartbeat::{HeartbeatData, unregister};
 use rmq_bench::protocol::message_id::{UniquePrefix, UniqueSuffix, offset_message_id};
+use rmq_bench::protocol::pull::PullRequest;
 use rmq_bench::protocol::route::{BrokerData, QueueData, TopicRoute};
 use rmq_bench::protocol::send::{
     SendFields, SendHeader, SendKind, SendReplyFields, SendTemplate, SendVersion, born_digits,
     encode_reply,
 };
+use rmq_bench::protocol::stored::StoredMessage;
+use rmq_bench::protocol::transaction::{EndTransaction, Resolution};
 use rmq_bench::protocol::{
     Language, RemotingCommand, RequestCode, ResponseCode, SerializeType, properties,
 };
@@ -53,6 +59,29 @@ fn main() -> io::Result<()> {
     };
     seed("route", "heartbeat", &beat.to_json())?;
 
+    records()?;
+    for (name, command) in requests() {
+        for (form_name, form) in FORMS {
+            seed(
+                "requests",
+                &format!("{name}-{form_name}"),
+                &encode(&command, form),
+            )?;
+        }
+    }
+    let text = Message::new("twelve bytes".repeat(500));
+    for kind in CompressionKind::ALL {
+        let settings = Compression {
+            kind,
+            ..Compression::default()
+        };
+        seed(
+            "unpack",
+            kind.name(),
+            text.clone().compressed(&settings).body(),
+        )?;
+    }
+
     seed("properties", "usual", &some_properties())?;
     seed(
         "properties",
@@ -92,6 +121,85 @@ fn some_properties() -> Vec<u8> {
     properties::write(&mut out, properties::TAGS, b"paid");
     properties::write(&mut out, properties::WAIT, b"true");
     out
+}
+
+/// A batch of two, and a message as a broker keeps it.
+fn records() -> io::Result<()> {
+    let properties = some_properties();
+    let mut batch = Vec::new();
+    for body in [&b"one"[..], b"two"] {
+        let record = BatchRecord {
+            flag: 1,
+            body,
+            properties: &properties,
+        };
+        record.write(&mut batch).map_err(io::Error::other)?;
+    }
+    seed("records", "batch", &batch)?;
+    let host = SocketAddr::from((Ipv4Addr::new(10, 0, 0, 1), 10911));
+    let stored = StoredMessage {
+        body_crc: 7,
+        queue_id: 3,
+        flag: 0,
+        queue_offset: 1000,
+        commit_log_offset: 100_000,
+        sys_flag: 0,
+        born_ms: 1_700_000_000_000,
+        born_host: host,
+        stored_ms: 1_700_000_000_001,
+        store_host: host,
+        reconsume_times: 0,
+        prepared_offset: 0,
+        body: b"body",
+        topic: "BenchmarkTest",
+        properties: str::from_utf8(&properties).map_err(io::Error::other)?,
+    };
+    let mut bytes = Vec::new();
+    stored.write(&mut bytes).map_err(io::Error::other)?;
+    seed("records", "stored", &bytes)
+}
+
+/// One of each kind of request that is not on the hot path.
+fn requests() -> Vec<(&'static str, RemotingCommand)> {
+    let queue = |figure| {
+        QueueQuery {
+            topic: "BenchmarkTest".into(),
+            broker: "broker-a".into(),
+            queue_id: 3,
+            figure,
+        }
+        .to_command()
+    };
+    let end = EndTransaction {
+        topic: "BenchmarkTest".into(),
+        group: "group".into(),
+        queue_offset: 7,
+        commit_log_offset: 1000,
+        resolution: Resolution::Commit,
+        from_check: true,
+        message_id: "7F00000104D218B4AAC205265C000007".into(),
+        transaction_id: "7F00000104D218B4AAC205265C000007".into(),
+        broker: "broker-a".into(),
+    };
+    let pull = PullRequest {
+        group: "group".into(),
+        topic: "BenchmarkTest".into(),
+        queue_id: 3,
+        offset: 7,
+        most_messages: 32,
+        wait_ms: 1000,
+        broker: "broker-a".into(),
+    };
+    vec![
+        ("max", queue(QueueFigure::MaxOffset)),
+        ("search", queue(QueueFigure::OffsetAt(1_700_000_000_000))),
+        (
+            "consumer",
+            queue(QueueFigure::ConsumerOffset("group".into())),
+        ),
+        ("end", end.to_command()),
+        ("pull", pull.to_command()),
+    ]
 }
 
 fn message(form: SerializeType, version: SendVersion) -> Vec<u8> {

@@ -21,6 +21,7 @@ import java.util.zip.CRC32;
 import com.alibaba.fastjson.JSON;
 import com.alibaba.fastjson.JSONObject;
 import org.apache.rocketmq.client.consumer.DefaultMQPullConsumer;
+import org.apache.rocketmq.client.consumer.MessageSelector;
 import org.apache.rocketmq.client.consumer.PullStatus;
 import org.apache.rocketmq.common.message.MessageConst;
 import org.apache.rocketmq.common.message.MessageDecoder;
@@ -30,9 +31,12 @@ import org.apache.rocketmq.common.message.MessageQueue;
 /** What a cluster holds, told by the official client: the tests believe this and not the program under test. */
 @SuppressWarnings("deprecation") // the pull consumer: the only one that reads given offsets in RocketMQ 4 and 5 alike
 public final class ReadBack {
+    private static final List<String> READ_OPTIONS = List.of("--from", "--namespace", "--tags", "--sql");
     private static final String USAGE = """
             usage: ReadBack offsets NAMESRV TOPIC [--expect BROKER,...]     offsets as JSON; brokers expected but gone are unreachable
                    ReadBack read NAMESRV TOPIC OUTFILE [--from OFFSETS]     every message, one JSON line each; from `offsets` of before
+                   ReadBack read NAMESRV TOPIC OUTFILE --namespace NAME     the same of a topic in a namespace
+                   ReadBack read NAMESRV TOPIC OUTFILE [--tags EXPRESSION | --sql EXPRESSION]   those that a consumer with this filter gets
                    ReadBack wait-route NAMESRV TOPIC N [--timeout SECONDS]  until the route lists exactly N masters
                    ReadBack wait-route NAMESRV TOPIC BROKER,... [--timeout SECONDS]   until these are listed and answer
                    ReadBack create-topic NAMESRV TOPIC QUEUES               on every broker""";
@@ -66,9 +70,18 @@ public final class ReadBack {
                 System.out.println(JSON.toJSONString(offsets(cluster, topic, expect == null ? Set.of() : names(expect))));
             }
             case "read" -> {
-                String from = option(args, 4, "--from");
-                JSONObject begin = from == null ? null : JSON.parseObject(Files.readString(Path.of(from)));
-                System.out.println(JSON.toJSONString(read(cluster, args[1], topic, Path.of(args[3]), begin)));
+                String kind = args.length > 4 && READ_OPTIONS.contains(args[4]) ? args[4] : "--from";
+                String value = option(args, 4, kind);
+                JSONObject begin = kind.equals("--from") && value != null ? JSON.parseObject(Files.readString(Path.of(value))) : null;
+                var filter = switch (kind) {
+                    case "--tags" -> MessageSelector.byTag(value);
+                    case "--sql" -> MessageSelector.bySql(value);
+                    default -> MessageSelector.byTag("*");
+                };
+                var consumer = new DefaultMQPullConsumer("rmq_bench_read_back", Cluster.account());
+                consumer.setNamesrvAddr(args[1]);
+                consumer.setNamespace(kind.equals("--namespace") ? value : null);
+                System.out.println(JSON.toJSONString(read(cluster, consumer, topic, Path.of(args[3]), begin, filter)));
             }
             case "wait-route" -> {
                 String timeout = option(args, 4, "--timeout");
@@ -189,13 +202,14 @@ public final class ReadBack {
     /** A queue's messages from begin (included) to end (excluded). */
     private record Slice(String broker, int queue, long begin, long end) {}
 
-    private static Map<String, Object> read(Cluster cluster, String namesrv, String topic, Path out, JSONObject from)
-            throws Exception {
-        var slices = slices(cluster, topic, from);
-
-        var consumer = new DefaultMQPullConsumer("rmq_bench_read_back", Cluster.account());
-        consumer.setNamesrvAddr(namesrv);
+    private static Map<String, Object> read(Cluster cluster, DefaultMQPullConsumer consumer, String topic, Path out,
+            JSONObject from, MessageSelector filter) throws Exception {
+        var slices = slices(cluster, consumer.withNamespace(topic), from);
         consumer.start();
+        // It asks for a filter only of brokers that have answered its heartbeat.
+        var client = consumer.getDefaultMQPullConsumerImpl().getRebalanceImpl().getmQClientFactory();
+        client.updateTopicRouteInfoFromNameServer(consumer.withNamespace(topic));
+        client.sendHeartbeatToAllBrokerWithLock();
 
         Set<String> ids = ConcurrentHashMap.newKeySet();
         var messages = new LongAdder();
@@ -205,7 +219,7 @@ public final class ReadBack {
             var running = new ArrayList<Future<?>>();
             for (var slice : slices) {
                 running.add(readers.submit(() -> {
-                    pull(consumer, topic, slice, batch -> {
+                    pull(consumer, topic, slice, filter, batch -> {
                         var lines = new StringBuilder();
                         for (var message : batch) {
                             var line = describe(slice, message);
@@ -273,12 +287,13 @@ public final class ReadBack {
         void accept(List<MessageExt> batch) throws Exception;
     }
 
-    private static void pull(DefaultMQPullConsumer consumer, String topic, Slice slice, Batches batches) throws Exception {
+    private static void pull(DefaultMQPullConsumer consumer, String topic, Slice slice, MessageSelector filter, Batches batches)
+            throws Exception {
         var queue = new MessageQueue(topic, slice.broker, slice.queue);
         long next = slice.begin;
         int idle = 0;
         while (next < slice.end) {
-            var result = consumer.pull(queue, "*", next, BATCH);
+            var result = consumer.pull(queue, filter, next, BATCH);
             if (result.getPullStatus() == PullStatus.FOUND) {
                 batches.accept(result.getMsgFoundList().stream().filter(m -> m.getQueueOffset() < slice.end).toList());
             }
@@ -305,6 +320,7 @@ public final class ReadBack {
 
         var line = new LinkedHashMap<String, Object>();
         line.put("broker", slice.broker);
+        line.put("topic", message.getTopic());
         line.put("queueId", message.getQueueId());
         line.put("queueOffset", message.getQueueOffset());
         line.put("msgId", properties.get(MessageConst.PROPERTY_UNIQ_CLIENT_MESSAGE_ID_KEYIDX));

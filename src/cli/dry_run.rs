@@ -5,7 +5,7 @@ use crate::client::Delivery;
 use crate::config::threshold::Threshold;
 use crate::config::value::DurationSetting;
 use crate::config::{RunPlan, Target};
-use crate::load::{Arrivals, LoadModel, LoadPlan, WhenLate};
+use crate::load::{Arrivals, LoadModel, LoadPlan, Offered, WhenLate};
 use crate::metrics::units::percent;
 
 /// What the plan sends where, how fast and for how long; one topic per line.
@@ -15,7 +15,13 @@ pub fn text(plan: &RunPlan) -> String {
         ("target", target(plan)),
         (
             "topic",
-            format!("{}, group {}", plan.load.topic, plan.send.group),
+            match &plan.client.namespace {
+                Some(namespace) => format!(
+                    "{}, group {}, in namespace {namespace}",
+                    plan.load.topic, plan.send.group
+                ),
+                None => format!("{}, group {}", plan.load.topic, plan.send.group),
+            },
         ),
         ("sends", messages(plan)),
         ("message", message(&plan.load)),
@@ -185,7 +191,7 @@ fn bound(plan: &RunPlan) -> String {
 }
 
 fn rate(plan: &RunPlan) -> String {
-    let LoadModel::Open(rate) = plan.load.model else {
+    let LoadModel::Open(offered) = &plan.load.model else {
         let meaning = if plan.load.mode.is_answered() {
             "its times count from the begin of each send"
         } else {
@@ -195,6 +201,7 @@ fn rate(plan: &RunPlan) -> String {
     };
     let arrivals = match plan.load.arrivals {
         Arrivals::Constant => "evenly spaced",
+        Arrivals::Bursts(size) => &format!("in bursts of {size}"),
         Arrivals::Poisson => "Poisson arrivals",
     };
     let late = match plan.load.when_late {
@@ -202,7 +209,11 @@ fn rate(plan: &RunPlan) -> String {
         WhenLate::Skip => "leaves out",
         WhenLate::Abort => "stops",
     };
-    let per_second = figure::rate(rate.per_second());
+    let per_second = match offered {
+        Offered::Steady(rate) => figure::rate(rate.per_second()),
+        Offered::Planned(_) => format!("a plan up to {}", figure::rate(offered.peak_per_s())),
+        Offered::Recorded(times) => format!("{} recorded times", figure::whole(times.len() as u64)),
+    };
     format!("{per_second}, an open loop, {arrivals}; when late, it {late}")
 }
 
@@ -227,10 +238,10 @@ fn mode(plan: &RunPlan) -> String {
     if batch > 1 {
         text += &format!(" with batches of {batch} messages");
     }
-    if let LoadModel::Open(rate) = load.model {
-        let rate = rate.of_sends(batch);
+    if let LoadModel::Open(offered) = &load.model {
+        let per_s = offered.of_sends(batch).peak_per_s();
         #[allow(clippy::cast_precision_loss, reason = "display only")]
-        let longest_us = limit as f64 * 1e6 / rate.per_second();
+        let longest_us = limit as f64 * 1e6 / per_s;
         let longest = figure::latency(longest_us);
         text += &format!(": enough for this rate while answers take less than {longest}");
     }

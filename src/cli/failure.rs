@@ -10,6 +10,9 @@ use crate::client::ClientError;
 use crate::config::ConfigError;
 use crate::load::LoadError;
 
+/// How an error begins by which the peer ends a handshake.
+const TLS_ALERT: &str = "received fatal alert";
+
 /// A command that gave no result.
 #[derive(Debug)]
 pub(super) struct Failure {
@@ -48,6 +51,12 @@ impl From<StartError> for Failure {
 impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
         let (exit, hint) = match &error {
+            ClientError::Namesrv { .. } if error.to_string().contains(TLS_ALERT) => (
+                Exit::Connect,
+                Some(
+                    "the peer ends the handshake, as it does when it wants a certificate it trusts: --tls-cert, --tls-key",
+                ),
+            ),
             ClientError::Namesrv { .. } => (
                 Exit::Connect,
                 Some("check --namesrv, and that a name server listens there"),

@@ -22,8 +22,10 @@ pub(crate) struct ReachArgs {
 }
 
 /// Settings that say how a cluster is reached.
-pub(crate) const REACH: [&str; 8] = [
+pub(crate) const REACH: [&str; 10] = [
     "namesrv",
+    "namespace",
+    "vip-channel",
     "credentials",
     "tls",
     "tls-ca",

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::target::RunningTarget;
 use super::version::GIT;
-use crate::client::fault::Cause;
+use crate::client::fault::{Cause, FaultEvent, ProbeCounts};
 use crate::client::{ClientInstance, KnownBroker};
 use crate::config::{RunPlan, Target};
 use crate::load::{
@@ -296,7 +296,7 @@ impl Finished<'_> {
             started_at: self.started_at.to_string(),
             command: "produce".to_owned(),
             mode,
-            load_model: match load.model {
+            load_model: match &load.model {
                 LoadModel::Open(_) => result::LoadModel::Open,
                 LoadModel::Closed => result::LoadModel::Closed,
             },
@@ -353,9 +353,13 @@ impl Finished<'_> {
         let assumed = faults.config().generation.failure_latency();
         let from = self.outcome.window_from;
         let until = from.plus(self.outcome.measured_time);
+        let began_before = |event: &FaultEvent| event.at < from && event.until > from;
+        let [begin, end] = &self.outcome.client;
+        let carried = events.iter().filter(|event| began_before(event)).count() as u64;
+        let isolations = carried + end.isolations.saturating_sub(begin.isolations);
         let events: Vec<AvoidanceEvent> = events
             .into_iter()
-            .filter(|event| from <= event.at && event.at < until)
+            .filter(|event| began_before(event) || (from <= event.at && event.at < until))
             .map(|event| AvoidanceEvent {
                 at_ms: event.at.since(from) / 1_000_000,
                 broker: self
@@ -363,7 +367,11 @@ impl Finished<'_> {
                     .brokers
                     .get(event.broker.index())
                     .map_or_else(String::new, |broker| broker.name.clone()),
-                for_ms: millis(event.isolated_for),
+                for_ms: if began_before(&event) {
+                    event.until.min(until).since(from) / 1_000_000
+                } else {
+                    millis(event.isolated_for)
+                },
                 cause: match event.cause {
                     Cause::Latency => AvoidanceCause::Latency,
                     Cause::Error => AvoidanceCause::Error,
@@ -372,12 +380,16 @@ impl Finished<'_> {
                     .unwrap_or(u64::MAX),
             })
             .collect();
-        let [begin, end] = &self.outcome.client;
-        let isolations = end.isolations.saturating_sub(begin.isolations);
+        let probes = faults.detector().map(|_| ProbeCounts {
+            sent: end.probes.sent.saturating_sub(begin.probes.sent),
+            found: end.probes.found.saturating_sub(begin.probes.found),
+        });
         Avoidance {
             enabled: faults.config().enabled,
             isolations,
             events,
+            probes: probes.map(|probes| probes.sent),
+            found_reachable: probes.map(|probes| probes.found),
         }
     }
 }

@@ -22,7 +22,7 @@ pub(crate) fn needed(threshold: &Threshold, messages_per_send: u32) -> Option<u6
 /// Which options give a run more sends.
 pub(crate) fn way_out(plan: &RunPlan) -> &'static str {
     let bound = plan.load.bound;
-    match (plan.load.model, bound.duration, bound.count) {
+    match (&plan.load.model, bound.duration, bound.count) {
         (_, None, _) => "raise --count",
         (LoadModel::Open(_), Some(_), None) => "raise --duration or --rate",
         (LoadModel::Open(_), Some(_), Some(_)) => "raise --duration, --rate or --count",

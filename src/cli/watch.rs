@@ -102,8 +102,8 @@ impl Watch {
             let created = path.as_ref().map(|path| LineFile::create(option, path));
             created.transpose()
         };
-        let planned_per_s = match plan.load.model {
-            LoadModel::Open(rate) => Some(rate.per_second()),
+        let planned_per_s = match &plan.load.model {
+            LoadModel::Open(offered) => offered.steady_per_s(),
             LoadModel::Closed => None,
         };
         let bound = plan.load.bound;

@@ -221,13 +221,14 @@ impl Checks {
         loop {
             let next = asked.waiting.lock().await.recv().await;
             let Some(Check {
-                message,
+                mut message,
                 mut answer,
                 ..
             }) = next
             else {
                 return;
             };
+            message.topic = shared.namespace.strip(&message.topic).into_owned();
             let (message, check) = (Arc::new(message), Arc::clone(&asked));
             let checked = Arc::clone(&message);
             let checking = tokio::task::spawn_blocking(move || check.checker.check(&checked));

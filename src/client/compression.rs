@@ -192,6 +192,7 @@ mod tests {
         }
     }
 
+    /// R159, R160: an algorithm, with its bits.
     #[test]
     fn the_containers_are_those_java_reads() {
         let text = vec![b'a'; 4096];

@@ -1,9 +1,11 @@
 //! Settings of the producer client (C1–C3), each with RocketMQ's default unless its line says why not.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::client::compression::Compression;
+use crate::client::error::ClientError;
 use crate::client::trace::TraceConfig;
 use crate::protocol::code::Language;
 use crate::protocol::send::SendVersion;
@@ -13,13 +15,18 @@ use crate::transport::{
     Coalesce, ConnectionLimits, DriverOptions, IoCounters, LinkOptions, SocketOptions, Tls,
 };
 
+const MIB: usize = 1024 * 1024;
+
 /// Everything a [`crate::client::ClientInstance`] needs; fixed once started (R251).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientConfig {
     /// Name servers as `host:port` (R17). At least one.
     pub namesrv: Vec<String>,
-    /// Second part of the client id; `None` makes `<pid>#<start stamp>` (R9).
-    pub instance_name: Option<String>,
+    /// Who the client says it is.
+    pub identity: Identity,
+    /// Prefix of topics and groups on the wire (C2.11, R35); `None`: the one the first name server's host
+    /// tells (R39), normally none.
+    pub namespace: Option<String>,
     /// Period of the route refresh (C2.7: 30 s).
     pub route_refresh: Duration,
     /// Period of the heartbeats (C2.8: 30 s).
@@ -38,7 +45,8 @@ impl Default for ClientConfig {
     fn default() -> Self {
         Self {
             namesrv: Vec::new(),
-            instance_name: None,
+            identity: Identity::default(),
+            namespace: None,
             route_refresh: Duration::from_secs(30),
             heartbeat: Duration::from_secs(30),
             api_timeout: Duration::from_secs(3),
@@ -49,6 +57,20 @@ impl Default for ClientConfig {
     }
 }
 
+/// Who a client says it is: its id, `<IP>@<instance>[@<unit>]` (R10), and its unit.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Identity {
+    /// First part of the id (C2.2); `None`: the address this host has towards the first name server.
+    /// Message ids keep that one.
+    pub client_ip: Option<String>,
+    /// Second part of the id (C2.3); `None` makes `<pid>#<start stamp>` (R9).
+    pub instance_name: Option<String>,
+    /// Third part of the id (C2.4).
+    pub unit_name: Option<String>,
+    /// What sends say of the client's unit (C2.5, R167): topics brokers make for them are marked as a unit's.
+    pub unit_mode: bool,
+}
+
 /// How requests are written and connections behave.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TransportConfig {
@@ -56,8 +78,9 @@ pub struct TransportConfig {
     pub header: SerializeType,
     /// Language written into requests (R18); `OTHER` suits servers before 4.9.4.
     pub language: Language,
-    /// What requests and heartbeats say of the client's unit (C2.5, R167).
-    pub unit_mode: bool,
+    /// Sends and administration go to the port 2 below the broker's (C2.14, R157); heartbeats, pulls and
+    /// ends of transactions do not.
+    pub vip_channel: bool,
     /// Longest connection set-up (C3.1: 3 s).
     pub connect_timeout: Duration,
     /// Connections per broker and sender (R218: 1 as in Java).
@@ -85,7 +108,7 @@ impl Default for TransportConfig {
         Self {
             header: SerializeType::Binary,
             language: Language::RUST,
-            unit_mode: false,
+            vip_channel: false,
             connect_timeout: Duration::from_secs(3),
             connections_per_broker: 1,
             tls: None,
@@ -100,6 +123,23 @@ impl Default for TransportConfig {
 }
 
 impl TransportConfig {
+    /// Where a broker at this address takes messages (R157).
+    #[must_use]
+    pub fn send_address<'a>(&self, address: &'a str) -> Cow<'a, str> {
+        let vip = |(host, port): (&str, &str)| {
+            let port = port
+                .parse::<u16>()
+                .ok()?
+                .checked_sub(2)
+                .filter(|port| *port > 0)?;
+            Some(format!("{host}:{port}"))
+        };
+        let reached = address.rsplit_once(':').filter(|_| self.vip_channel);
+        reached
+            .and_then(vip)
+            .map_or(Cow::Borrowed(address), Cow::Owned)
+    }
+
     /// How connections to brokers are made, for a sender with this many requests in flight on each.
     #[must_use]
     pub fn broker_links(
@@ -156,6 +196,8 @@ pub struct SendConfig {
     pub version: SendVersion,
     /// Order in which queues are taken.
     pub queue_order: QueueOrder,
+    /// Limits sends in progress further than [`BackPressure::MOST`] does (C1.19: Java's default is not to).
+    pub back_pressure: Option<BackPressure>,
     /// Has sends traced, by a producer and threads of the trace's own (C1.28); `None`: they are not.
     pub trace: Option<TraceConfig>,
 }
@@ -174,7 +216,52 @@ impl Default for SendConfig {
             default_topic_queues: 4,
             version: SendVersion::V2,
             queue_order: QueueOrder::Interleaved,
+            back_pressure: None,
             trace: None,
+        }
+    }
+}
+
+/// Limits on the sends of a producer that have begun and not ended; beyond them a send waits for room,
+/// within its own timeout (R189, R190). The default is that of RocketMQ's own client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BackPressure {
+    /// Sends, 10 to 65,536 (C1.20: 1,024).
+    pub messages: usize,
+    /// Bytes of their bodies, 1 MiB to 100 GiB (C1.21: 100 MiB). A larger body goes alone.
+    pub bytes: usize,
+}
+
+impl BackPressure {
+    /// The limits where none are set (R230).
+    pub const MOST: Self = Self {
+        messages: 65_536,
+        bytes: 100 * MIB,
+    };
+
+    /// # Errors
+    /// [`ClientError::Illegal`] for limits out of range.
+    pub(super) fn check(&self) -> Result<(), ClientError> {
+        let most = Self::MOST.messages;
+        let reason = if !(10..=most).contains(&self.messages) {
+            format!("{} messages; it takes 10 to {most}", self.messages)
+        } else if !(MIB..=100 * 1024 * MIB).contains(&self.bytes) {
+            format!("{} bytes; it takes 1 MiB to 100 GiB", self.bytes)
+        } else {
+            return Ok(());
+        };
+        Err(ClientError::Illegal {
+            what: "back_pressure",
+            reason,
+        })
+    }
+}
+
+impl Default for BackPressure {
+    fn default() -> Self {
+        Self {
+            messages: 1024,
+            ..Self::MOST
         }
     }
 }
@@ -189,15 +276,45 @@ pub enum QueueOrder {
     ByBroker,
 }
 
-/// Latency-aware fault avoidance (R121–R130).
+/// Latency-aware fault avoidance (R121–R132).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FaultConfig {
     /// Whether brokers are avoided at all. Java's default is off; ours is on, and reported.
     pub enabled: bool,
     /// Which generation of RocketMQ's strategy decides.
     pub generation: FaultGeneration,
-    /// Latency classes and how long each keeps a broker out; ascending by latency.
+    /// Latency classes and how long each keeps a broker out; ascending by latency (C1.17, C1.18).
     pub table: Vec<FaultClass>,
+    /// Probes brokers that could not be reached, which stay away until one or a send is answered (R131);
+    /// of 5.x only. Java's default is none (C2.21).
+    pub detector: Option<DetectorConfig>,
+}
+
+impl FaultConfig {
+    /// The detector, unless the rest of the settings leaves it without effect.
+    #[must_use]
+    pub fn running_detector(&self) -> Option<&DetectorConfig> {
+        let wanted = self.enabled && self.generation == FaultGeneration::V5;
+        self.detector.as_ref().filter(|_| wanted)
+    }
+}
+
+/// How brokers that could not be reached are probed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DetectorConfig {
+    /// Longest wait for the answer to a probe, its connection included (C2.18: 200 ms).
+    pub timeout: Duration,
+    /// Time between the probes of a broker (C2.19: 2 s).
+    pub interval: Duration,
+}
+
+impl Default for DetectorConfig {
+    fn default() -> Self {
+        Self {
+            timeout: Duration::from_millis(200),
+            interval: Duration::from_secs(2),
+        }
+    }
 }
 
 impl Default for FaultConfig {
@@ -207,6 +324,7 @@ impl Default for FaultConfig {
             enabled: true,
             generation,
             table: generation.default_table(),
+            detector: None,
         }
     }
 }
@@ -259,4 +377,31 @@ pub struct FaultClass {
     pub latency: Duration,
     /// How long the broker is avoided.
     pub avoid: Duration,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// R157.
+    #[test]
+    fn the_vip_channel_is_two_ports_below() {
+        let reached = |vip_channel, address: &str| {
+            let config = TransportConfig {
+                vip_channel,
+                ..TransportConfig::default()
+            };
+            config.send_address(address).into_owned()
+        };
+        for (address, vip) in [
+            ("10.0.0.1:10911", "10.0.0.1:10909"),
+            ("[::1]:10911", "[::1]:10909"),
+            ("host:1", "host:1"),
+            ("nothing", "nothing"),
+        ] {
+            assert_eq!(reached(true, address), vip);
+            assert_eq!(reached(false, address), address);
+        }
+        assert!(!TransportConfig::default().vip_channel);
+    }
 }

@@ -294,8 +294,18 @@ impl Control {
         command: RemotingCommand,
         timeout: Duration,
     ) -> Result<(), ControlError> {
+        let command = self.complete(address, command);
+        self.tell(address, command, timeout).await
+    }
+
+    /// The same for one that hooks have seen and that is signed.
+    pub(super) async fn tell(
+        &self,
+        address: &str,
+        command: RemotingCommand,
+        timeout: Duration,
+    ) -> Result<(), ControlError> {
         let address = address.to_owned();
-        let command = self.complete(&address, command);
         match self.exchange(&address, command, timeout, true).await? {
             Outcome::Written | Outcome::Reply(_) => Ok(()),
             Outcome::Expired => Err(ControlError::Timeout { address, timeout }),

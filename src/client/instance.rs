@@ -9,16 +9,19 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, oneshot};
+use tokio::task::JoinSet;
 
-use crate::client::broker_table::{BrokerTable, KnownBroker};
+use crate::client::broker_table::{BrokerId, BrokerTable, KnownBroker};
 use crate::client::checks::{Asked, CheckConfig, Checks, TransactionChecker};
-use crate::client::config::{ClientConfig, QueueOrder, SendConfig};
+use crate::client::config::{ClientConfig, Identity, QueueOrder, SendConfig};
 use crate::client::control::{Control, ControlError};
+use crate::client::detector;
 use crate::client::error::ClientError;
 use crate::client::fault::FaultTable;
 use crate::client::hooks::{Hooks, RpcHooks};
 use crate::client::maintenance;
-use crate::client::namesrv::{Namesrv, RouteAnswer};
+use crate::client::namespace::Namespace;
+use crate::client::namesrv::{self, Namesrv, RouteAnswer};
 use crate::client::request::pending::PendingRequests;
 use crate::client::topic::Topic;
 use crate::client::validate;
@@ -63,7 +66,9 @@ impl ServiceState {
 pub(super) struct Shared {
     pub(super) config: ClientConfig,
     pub(super) client_id: String,
-    /// The IPv4 address this host is known by; part of client id and message ids.
+    pub(super) namespace: Namespace,
+    /// The IPv4 address this host is known by; part of message ids and, unless told otherwise, of the
+    /// client id.
     pub(super) address: Ipv4Addr,
     pub(super) control: Control,
     pub(super) namesrv: Namesrv,
@@ -162,7 +167,7 @@ impl ClientInstance {
     ///
     /// # Errors
     /// As [`ClientInstance::new`].
-    pub fn with_hooks(config: ClientConfig, hooks: RpcHooks) -> Result<Self, ClientError> {
+    pub fn with_hooks(mut config: ClientConfig, hooks: RpcHooks) -> Result<Self, ClientError> {
         if config.namesrv.is_empty() {
             let reason = "no name server given; set it, or NAMESRV_ADDR".to_owned();
             return Err(ClientError::Illegal {
@@ -170,16 +175,17 @@ impl ClientInstance {
                 reason,
             });
         }
+        for address in &mut config.namesrv {
+            *address = namesrv::without_scheme(address).to_owned();
+        }
+        let namespace = Namespace::of(&config)?;
         let stamp = wall_millis();
-        let instance = config
-            .instance_name
-            .clone()
-            .unwrap_or_else(|| format!("{}#{stamp}{}", std::process::id(), Nanos::now().0));
         let address = local_address(&config.namesrv);
-        let client_id = format!("{address}@{instance}");
+        let client_id = client_id(&config.identity, address, stamp)?;
         let start = usize::try_from(stamp % 999).unwrap_or(0);
         let shared = Shared {
             client_id,
+            namespace,
             address,
             control: Control::new(
                 config.transport.connect_timeout,
@@ -251,10 +257,16 @@ impl ClientInstance {
         }
     }
 
-    /// `<ip>@<instance>` (R10).
+    /// `<ip>@<instance>[@<unit>]` (R10).
     #[must_use]
     pub fn client_id(&self) -> &str {
         &self.shared.client_id
+    }
+
+    /// The namespace of its topics and groups.
+    #[must_use]
+    pub fn namespace(&self) -> &Namespace {
+        &self.shared.namespace
     }
 
     /// The address this host is known by.
@@ -275,6 +287,20 @@ impl ClientInstance {
         &self.shared.config
     }
 
+    /// Takes another list of name servers (`host:port`) from the next request on, unless it is empty or has
+    /// the same members (R96); whether it did. What [`ClientInstance::config`] says stays.
+    pub fn replace_namesrv(&self, mut addresses: Vec<String>) -> bool {
+        for address in &mut addresses {
+            *address = namesrv::without_scheme(address).to_owned();
+        }
+        let replaced = self.shared.namesrv.replace(addresses);
+        if replaced {
+            // Connections to those that left are closed then.
+            self.shared.wake.notify_one();
+        }
+        replaced
+    }
+
     /// The fault table.
     #[must_use]
     pub fn faults(&self) -> &FaultTable {
@@ -287,18 +313,20 @@ impl ClientInstance {
         self.shared.table.all()
     }
 
-    /// Enters a producer group into the heartbeats; a group may be entered once (R13).
+    /// Enters a producer group of the client's namespace into the heartbeats (R37); a group may be entered
+    /// once (R13).
     ///
     /// # Errors
     /// [`ClientError::Illegal`].
     pub fn register_group(&self, group: &str) -> Result<(), ClientError> {
-        validate::group(group)?;
+        let group = self.shared.namespace.wrap(group);
+        validate::group(&group)?;
         let mut groups = self
             .shared
             .groups
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        if groups.insert(group.to_owned()) {
+        if groups.insert(group.to_string()) {
             return Ok(());
         }
         let reason = format!("{group} is registered already in this client instance");
@@ -314,7 +342,7 @@ impl ClientInstance {
             .groups
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .remove(group);
+            .remove(&*self.shared.namespace.wrap(group));
     }
 
     /// Has `checker` answer the brokers' checks of this group's transactions (R73, R74); what answered
@@ -341,11 +369,13 @@ impl ClientInstance {
             handle.spawn(Arc::clone(&checks).work(asked, shared));
         }
         let incoming = self.shared.control.incoming();
-        incoming.register(group, Arc::clone(&checks));
+        let group = self.shared.namespace.wrap(group);
+        incoming.register(&group, Arc::clone(&checks));
         Ok(checks)
     }
 
-    /// The topic with its route, looked up if it is not known yet (R100).
+    /// The topic of this name in the client's namespace (R35), with its route, looked up if it is not known
+    /// yet (R100).
     ///
     /// # Errors
     /// [`ClientError::Namesrv`], [`ClientError::NoRoute`], [`ClientError::NotWritable`].
@@ -353,9 +383,10 @@ impl ClientInstance {
     /// # Cancel safety
     /// Safe; the lookup goes on.
     pub async fn topic(&self, name: &str, send: &SendConfig) -> Result<Arc<Topic>, ClientError> {
-        validate::topic(name)?;
+        let name = self.shared.namespace.wrap(name);
+        validate::topic(&name)?;
         self.running()?;
-        let topic = self.entry(name, send.queue_order, send.default_topic_queues);
+        let topic = self.entry(&name, send.queue_order, send.default_topic_queues);
         if topic.route().is_some() {
             return Ok(topic);
         }
@@ -424,6 +455,24 @@ impl ClientInstance {
         asked.await.unwrap_or_else(|_| Err(closed()))
     }
 
+    /// Hands a signed oneway request that nobody waits for to the connection that carries a broker's
+    /// heartbeats; whether there is such a broker.
+    pub(super) fn tell(&self, broker: BrokerId, command: RemotingCommand) -> bool {
+        let known = self.brokers().into_iter().nth(broker.index());
+        let address = known.and_then(|known| known.address);
+        let (Some(address), Ok(handle)) = (address, self.running()) else {
+            return false;
+        };
+        let shared = Arc::clone(&self.shared);
+        handle.spawn(async move {
+            let timeout = shared.config.api_timeout;
+            if let Err(error) = shared.control.tell(&address, command, timeout).await {
+                tracing::info!(%error, "not told");
+            }
+        });
+        true
+    }
+
     /// Requests of this client that wait for their answers.
     #[must_use]
     pub fn pending_requests(&self) -> &Arc<PendingRequests> {
@@ -438,7 +487,7 @@ impl ClientInstance {
     pub async fn greet(&self, topic: &str) {
         let Ok(handle) = self.running() else { return };
         let shared = Arc::clone(&self.shared);
-        let new = shared.ungreeted(topic);
+        let new = shared.ungreeted(&shared.namespace.wrap(topic));
         if new.is_empty() {
             return;
         }
@@ -519,6 +568,26 @@ pub fn thread_cpu_time() -> Duration {
         .unwrap_or_default()
 }
 
+/// The parts of the id (R9, R10), joined.
+fn client_id(identity: &Identity, address: Ipv4Addr, stamp: u64) -> Result<String, ClientError> {
+    let instance = || format!("{}#{stamp}{}", std::process::id(), Nanos::now().0);
+    let ip = identity.client_ip.clone();
+    let name = identity.instance_name.clone();
+    let parts = [
+        ("client IP", Some(ip.unwrap_or_else(|| address.to_string()))),
+        ("instance name", Some(name.unwrap_or_else(instance))),
+        ("unit name", identity.unit_name.clone()),
+    ];
+    let mut id = Vec::new();
+    for (what, part) in parts {
+        if let Some(part) = part {
+            validate::id_part(what, &part)?;
+            id.push(part);
+        }
+    }
+    Ok(id.join("@"))
+}
+
 /// The address the system would use towards the first name server; nothing is sent.
 fn local_address(namesrv: &[String]) -> Ipv4Addr {
     let literal = namesrv
@@ -551,9 +620,13 @@ fn spawn_thread(shared: Arc<Shared>) -> Result<Thread, ClientError> {
         .name("rmq-client".to_owned())
         .spawn(move || {
             runtime.block_on(async move {
-                let periodic = tokio::spawn(maintenance::run(shared));
+                // They end with the set.
+                let mut tasks = JoinSet::new();
+                if let Some(config) = shared.faults.detector().copied() {
+                    tasks.spawn(detector::run(Arc::clone(&shared), config));
+                }
+                tasks.spawn(maintenance::run(shared));
                 drop(stopped.await);
-                periodic.abort();
             });
         })
         .map_err(|error| failed(error.to_string()))?;

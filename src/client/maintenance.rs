@@ -44,8 +44,9 @@ pub(super) async fn run(shared: Arc<Shared>) {
             refresh_routes(&shared).await;
         }
         let masters = masters(&shared);
+        let namesrv = shared.namesrv.addresses();
         shared.control.retain(|address| {
-            masters.contains(address) || shared.namesrv.addresses().iter().any(|a| a == address)
+            masters.contains(address) || namesrv.iter().any(|known| known == address)
         });
         let now = Nanos::now();
         if now >= heartbeat_due {

@@ -1,5 +1,7 @@
 //! A message as the sender is given it: immutable, shared, never built per attempt (R224).
 
+mod batch;
+
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +11,6 @@ use bytes::Bytes;
 use crate::client::compression::Compression;
 use crate::client::error::ClientError;
 use crate::client::message_queue::java_hash;
-use crate::protocol::batch::BatchRecord;
 use crate::protocol::message_id::{UNIQUE_ID_CHARS, UniqueId};
 use crate::protocol::properties;
 use crate::protocol::send::{SendKind, SendRequest};
@@ -62,6 +63,8 @@ struct More {
     is_reply: bool,
     /// A request that its message id tells from others.
     asks_by_id: bool,
+    /// How often a consumer has had it and may have it, as its header says to a retry topic.
+    reconsumed: (i32, Option<i32>),
 }
 
 impl Message {
@@ -75,71 +78,6 @@ impl Message {
             flag: 0,
             more: None,
         }
-    }
-
-    /// One message out of many, which are stored together or not at all (R60–R63). Each keeps its body,
-    /// flag and properties and gets an id of its own; the batch itself has none, as brokers up to 5.3.3
-    /// would give it to all of them.
-    ///
-    /// # Errors
-    /// [`ClientError::Illegal`] for no message, for different values of WAIT or sharding keys, and for
-    /// messages that are delivered later, compressed, empty or batches themselves.
-    pub fn batch(messages: &[Self]) -> Result<Self, ClientError> {
-        let refuse = |reason: &str| {
-            Err(ClientError::Illegal {
-                what: "batch",
-                reason: reason.to_owned(),
-            })
-        };
-        let Some(first) = messages.first() else {
-            return refuse("has no message");
-        };
-        let mut body = Vec::new();
-        let mut id_places = Vec::with_capacity(messages.len());
-        for message in messages {
-            let has = |name: &str| message.pairs().any(|(known, _)| known == name);
-            if message.wait() != first.wait() {
-                return refuse("has messages that wait to be stored and others that do not");
-            }
-            if DELIVERIES.iter().any(|name| has(name)) {
-                return refuse("has a message with a delay, which brokers would not look at");
-            }
-            if message.sys_flag != 0 || message.id_places().is_some() {
-                return refuse("has a message that is compressed or a batch");
-            }
-            if message.sharding_hash() != first.sharding_hash() {
-                return refuse("has messages with different sharding keys");
-            }
-            if message.body.is_empty() {
-                return refuse("has a message without a body");
-            }
-            let mut properties = Vec::with_capacity(48 + message.properties.len());
-            properties::write(
-                &mut properties,
-                properties::UNIQUE_ID_KEY,
-                &[b'0'; UNIQUE_ID_CHARS],
-            );
-            properties.extend_from_slice(&message.properties);
-            let record = BatchRecord {
-                flag: message.flag,
-                body: &message.body,
-                properties: &properties,
-            };
-            if record.write(&mut body).is_err() {
-                return refuse("has a message that is too large");
-            }
-            let key = properties::UNIQUE_ID_KEY.len() + 1;
-            id_places.push(body.len() - properties.len() + key);
-        }
-        let batch = Self::new(body).with_wait(first.wait());
-        Ok(Self {
-            more: Some(Box::new(More {
-                id_places: Some(id_places.into()),
-                sharding_hash: first.sharding_hash(),
-                ..More::default()
-            })),
-            ..batch
-        })
     }
 
     /// Its properties, without UNIQ_KEY.
@@ -208,6 +146,44 @@ impl Message {
             properties::remove(self.properties.to_mut(), other);
         }
         self.encode(name, &value.to_string())
+    }
+
+    /// Says how often a consumer has had it, and how often it may have it before it goes to the dead letters:
+    /// what Java's consumers say of a message they send to their retry topic (R166). Other topics keep both
+    /// as properties only.
+    ///
+    /// # Errors
+    /// [`ClientError::Illegal`] below 0, and as [`Message::with_property`].
+    pub fn with_reconsumed(self, times: i32, most: Option<i32>) -> Result<Self, ClientError> {
+        if times < 0 || most.is_some_and(|most| most < 0) {
+            return Err(illegal("a message is had 0 times or more".to_owned()));
+        }
+        let message = self.encode(properties::RECONSUME_TIME, &times.to_string())?;
+        match most {
+            Some(most) => message.encode(properties::MAX_RECONSUME_TIMES, &most.to_string()),
+            None => Ok(message),
+        }
+    }
+
+    /// The same towards a retry topic: its header says how often a consumer has had it (R166). Java takes both
+    /// properties off for further attempts; here each attempt is as the first.
+    #[must_use]
+    pub(super) fn for_retry_topic(mut self) -> Self {
+        let number = |name: &str| self.property(name)?.parse().ok();
+        let times: Option<i32> = number(properties::RECONSUME_TIME);
+        let most = number(properties::MAX_RECONSUME_TIMES);
+        if times.is_some() || most.is_some() {
+            self.more.get_or_insert_default().reconsumed = (times.unwrap_or(0), most);
+        }
+        self
+    }
+
+    /// The same with the namespace its topic is in (R38).
+    ///
+    /// # Errors
+    /// As [`Message::with_property`].
+    pub fn in_namespace(self, namespace: &str) -> Result<Self, ClientError> {
+        self.encode(properties::INSTANCE_ID, namespace)
     }
 
     /// Sets the buyer's id.
@@ -428,17 +404,26 @@ impl Message {
     #[inline]
     #[must_use]
     pub fn kind(&self) -> SendKind {
-        let request = match self.more.as_deref() {
-            None => SendRequest::Single,
-            Some(more) if more.id_places.is_some() => SendRequest::Batch,
-            Some(more) if more.is_reply => SendRequest::Reply,
-            Some(_) => SendRequest::Single,
+        let Some(more) = self.more.as_deref() else {
+            return SendKind {
+                sys_flag: self.sys_flag,
+                flag: self.flag,
+                ..SendKind::default()
+            };
         };
+        let (reconsume_times, max_reconsume_times) = more.reconsumed;
         SendKind {
-            request,
+            request: if more.id_places.is_some() {
+                SendRequest::Batch
+            } else if more.is_reply {
+                SendRequest::Reply
+            } else {
+                SendRequest::Single
+            },
             sys_flag: self.sys_flag,
             flag: self.flag,
-            ..SendKind::default()
+            reconsume_times,
+            max_reconsume_times,
         }
     }
 }
@@ -516,7 +501,6 @@ const RESERVED: &[&str] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::batch::records;
 
     /// R32.
     #[test]
@@ -548,6 +532,17 @@ mod tests {
         );
     }
 
+    /// R203.
+    #[test]
+    fn light_queues_are_named_as_by_java() {
+        let message = Message::new("x").with_property("INNER_MULTI_DISPATCH", "%LMQ%a,%LMQ%b");
+        let queues = message.unwrap();
+        assert_eq!(
+            queues.property("INNER_MULTI_DISPATCH"),
+            Some("%LMQ%a,%LMQ%b")
+        );
+    }
+
     #[test]
     fn what_is_set_twice_has_its_last_value() {
         let message = Message::new("x").with_tags("A").unwrap();
@@ -564,49 +559,6 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_has_its_messages_each_with_room_for_its_id() {
-        let messages = [
-            Message::new("one").with_tags("A").unwrap().with_flag(5),
-            Message::new("two"),
-        ];
-        let batch = Message::batch(&messages).unwrap();
-        assert_eq!(
-            (batch.messages(), batch.kind().request),
-            (2, SendRequest::Batch)
-        );
-        assert_eq!(batch.properties(), WAITING);
-        let mut body = batch.body().to_vec();
-        for place in batch.id_places().unwrap() {
-            body[*place..place + UNIQUE_ID_CHARS].fill(b'7');
-        }
-        let records: Vec<_> = records(&body).map(Result::unwrap).collect();
-        let id = "7".repeat(32);
-        let expected = format!("UNIQ_KEY\x01{id}\x02WAIT\x01true\x02TAGS\x01A\x02");
-        assert_eq!(records[0].properties, expected.as_bytes());
-        assert_eq!((records[0].flag, records[0].body), (5, &b"one"[..]));
-        assert_eq!(records[1].body, b"two");
-    }
-
-    #[test]
-    fn what_does_not_go_together_is_no_batch() {
-        let plain = || Message::new("x");
-        let delayed = plain().with_delivery(Delivery::Level(1)).unwrap();
-        let compressed = Message::new(vec![0; 9000]).compressed(&Compression::default());
-        let batch = Message::batch(&[plain()]).unwrap();
-        for (other, why) in [
-            (plain().with_wait(false), "wait"),
-            (delayed, "delay"),
-            (compressed, "compressed"),
-            (batch, "a batch"),
-            (Message::new(""), "body"),
-        ] {
-            let error = Message::batch(&[plain(), other]).unwrap_err().to_string();
-            assert!(error.contains(why), "{error}");
-        }
-        assert!(Message::batch(&[]).is_err());
-    }
-
-    #[test]
     fn a_message_is_delivered_at_one_moment() {
         let level = Message::new("x").with_delivery(Delivery::Level(3)).unwrap();
         assert_eq!(level.properties(), b"WAIT\x01true\x02DELAY\x013\x02");
@@ -616,6 +568,7 @@ mod tests {
         assert!(timer.with_delivery(Delivery::AfterSeconds(0)).is_err());
     }
 
+    /// R202.
     #[test]
     fn a_half_message_names_its_group_and_is_not_delayed() {
         let message = Message::new("x").with_delivery(Delivery::Level(3)).unwrap();

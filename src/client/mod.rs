@@ -4,8 +4,10 @@
 //! [`publish_route`] and [`fault`]; `flush`: encode and submit to `transport`) → answer → `settle`
 //! ([`retry`]) → again or done.
 //!
-//! - [`instance`]: what all senders share, and its thread; `maintenance` its periodic tasks
-//! - [`topic`], [`publish_route`], [`namesrv`], [`control`], [`broker_table`]: who can be sent to
+//! - [`instance`]: what all senders share, and its thread; `maintenance` its periodic tasks, `detector` the
+//!   probes of brokers that could not be reached
+//! - [`topic`], [`publish_route`], [`namesrv`], [`control`], [`broker_table`]: who can be sent to; [`namespace`]:
+//!   what topics and groups are called on the wire
 //! - [`producer`] (`send().await`) with its completion slot and `admission`; `load` is the other face
 //! - [`message_queue`]: a queue as users name it, and how one is selected
 //! - [`hooks`]: users around attempts, ends of transactions and requests; [`trace`]: RocketMQ's message trace
@@ -24,6 +26,7 @@ pub mod checks;
 pub mod compression;
 pub mod config;
 pub mod control;
+mod detector;
 pub mod error;
 pub mod fault;
 pub mod hooks;
@@ -32,6 +35,7 @@ pub mod instance;
 mod maintenance;
 pub mod message;
 pub mod message_queue;
+pub mod namespace;
 pub mod namesrv;
 pub mod producer;
 pub mod publish_route;
@@ -54,15 +58,17 @@ pub use broker_table::{BrokerId, KnownBroker};
 pub use checks::{CheckConfig, CheckedMessage, LocalOutcome, TransactionChecker};
 pub use compression::{Compression, CompressionKind};
 pub use config::{
-    ClientConfig, FaultClass, FaultConfig, FaultGeneration, QueueOrder, SendConfig, TransportConfig,
+    BackPressure, ClientConfig, DetectorConfig, FaultClass, FaultConfig, FaultGeneration, Identity,
+    QueueOrder, SendConfig, TransportConfig,
 };
 pub use error::{ClientError, ErrorKind};
-pub use fault::{FaultEvent, FaultTable};
+pub use fault::{FaultEvent, FaultTable, ProbeCounts};
 pub use hooks::Hooks;
 pub use instance::{ClientInstance, ServiceState};
 pub use message::{Delivery, Message};
 pub use message_queue::MessageQueue;
-pub use producer::{Producer, SendResult};
+pub use namespace::Namespace;
+pub use producer::{BatchSent, Producer, SendResult};
 pub use receipt::Receipt;
 pub use request::{Reply, Request, RequestHandler, Responder};
 pub use topic::Topic;

@@ -14,7 +14,11 @@
 //! # }
 //! ```
 
+mod batches;
 mod hooked;
+mod recall;
+
+pub use batches::BatchSent;
 
 use std::collections::HashMap;
 use std::future::poll_fn;
@@ -25,8 +29,8 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
-use crate::client::admission::{Admission, Closed, MOST_MESSAGES};
-use crate::client::config::{ClientConfig, SendConfig};
+use crate::client::admission::{Admission, Admitted, Closed};
+use crate::client::config::{BackPressure, ClientConfig, SendConfig};
 use crate::client::error::{ClientError, ErrorKind};
 use crate::client::hooks::Hooks;
 use crate::client::instance::{ClientInstance, ServiceState};
@@ -41,6 +45,7 @@ use crate::client::slot::{Slot, SlotEnd, SlotHandler};
 use crate::client::trace::{Trace, TraceCounts, TraceHook};
 use crate::client::validate;
 use crate::protocol::message_id::UniquePrefix;
+use crate::protocol::properties::RETRY_TOPIC_PREFIX;
 use crate::protocol::{RemotingCommand, SendStatus, UniqueId};
 use crate::transport::receive::Receive;
 use crate::transport::{Coalesce, IoCounters, IoCounts, Link, LinkOptions, Nanos, Pool};
@@ -148,13 +153,18 @@ impl Producer {
     /// As [`Producer::new`].
     pub fn with_hooks(
         client: ClientConfig,
-        send: SendConfig,
+        mut send: SendConfig,
         mut hooks: Hooks,
     ) -> Result<Self, ClientError> {
-        validate::group(&send.group)?;
+        if let Some(limits) = &send.back_pressure {
+            limits.check()?;
+        }
         let instance = ClientInstance::with_hooks(client, hooks.rpc.clone())?;
         let trace = send.trace.as_ref();
-        let trace = trace.map(|config| Trace::new(config, &send.group));
+        let namespace = instance.namespace();
+        let trace = trace.map(|config| Trace::new(config, &namespace.strip(&send.group)));
+        send.group = namespace.wrap(&send.group).into_owned();
+        validate::group(&send.group)?;
         if let Some(trace) = &trace {
             hooks = hooks
                 .send(TraceHook::new(trace))
@@ -163,11 +173,11 @@ impl Producer {
         let any = hooks.are_of_sends() || hooks.are_of_ends();
         let inner = Inner {
             instance: Arc::new(instance),
+            admission: Admission::new(send.back_pressure.unwrap_or(BackPressure::MOST)),
             config: Arc::new(send),
             state: Mutex::new(ServiceState::CreateJust),
             pool: Mutex::default(),
             running: AtomicBool::new(false),
-            admission: Admission::default(),
             counters: Arc::default(),
             hooks: any.then(|| Arc::new(hooks)),
             trace,
@@ -251,7 +261,7 @@ impl Producer {
         *self.lock_state()
     }
 
-    /// The producer group.
+    /// The producer group, with its namespace (R37).
     #[must_use]
     pub fn group(&self) -> &str {
         &self.inner.config.group
@@ -267,6 +277,23 @@ impl Producer {
     #[must_use]
     pub fn io_counts(&self) -> IoCounts {
         self.inner.counters.counts()
+    }
+
+    /// Sends that have begun and not ended, and the bytes of their bodies. What its caller has dropped has
+    /// ended here, though a broker may still store it.
+    #[must_use]
+    pub fn in_progress(&self) -> (u64, u64) {
+        self.inner.admission.inside()
+    }
+
+    /// Changes its limits on sends in progress (R191). Those in progress are not touched.
+    ///
+    /// # Errors
+    /// [`ClientError::Illegal`] for limits out of range.
+    pub fn set_back_pressure(&self, limits: BackPressure) -> Result<(), ClientError> {
+        limits.check()?;
+        self.inner.admission.set_limits(limits);
+        Ok(())
     }
 
     /// What has become of the records of its trace; `None` where nothing is traced. Exact once it is shut down.
@@ -297,7 +324,7 @@ impl Producer {
     fn link_options(&self) -> LinkOptions {
         let transport = &self.inner.instance.config().transport;
         let counters = Arc::clone(&self.inner.counters);
-        transport.broker_links(MOST_MESSAGES, Coalesce::Yield, counters)
+        transport.broker_links(BackPressure::MOST.messages, Coalesce::Yield, counters)
     }
 
     fn open_pool(&self) -> Pool<Outgoing<Arc<Slot>>> {
@@ -338,31 +365,6 @@ impl Producer {
         self.deliver(topic, message, true, None).await
     }
 
-    /// Sends several messages together: one request, one queue, stored together or not at all, with
-    /// the retries of [`Producer::send`] (R60–R64). Batches are not compressed.
-    ///
-    /// # Errors
-    /// As [`Producer::send`]; [`ClientError::Illegal`] too for messages that do not go together
-    /// ([`Message::batch`]), for a retry topic, and for a batch of more than `max_message_bytes`, which
-    /// the caller may split.
-    ///
-    /// # Cancel safety
-    /// As [`Producer::send`].
-    pub async fn send_batch(
-        &self,
-        topic: &str,
-        messages: &[Message],
-    ) -> Result<SendResult, ClientError> {
-        if topic.starts_with("%RETRY%") {
-            return Err(ClientError::Illegal {
-                what: "batch",
-                reason: format!("{topic} is a retry topic, which takes no batches"),
-            });
-        }
-        let batch = Message::batch(messages)?;
-        self.deliver(topic, batch, false, None).await
-    }
-
     /// The queues of a topic that may be written to, in the order selectors see them (R56, R112).
     ///
     /// # Errors
@@ -375,7 +377,8 @@ impl Producer {
             topic: topic.to_owned(),
             detail: "it is gone".to_owned(),
         })?;
-        Ok(route.message_queues(&topic.into()))
+        let shown = self.inner.instance.namespace().strip(topic);
+        Ok(route.message_queues(&shown.into()))
     }
 
     /// Sends to one queue of its topic: one attempt, and no other queue (R46). A message may as
@@ -432,7 +435,9 @@ impl Producer {
                 reason: "the selector took none".to_owned(),
             });
         };
-        if *queue.topic != *topic {
+        // R33.
+        let namespace = self.inner.instance.namespace();
+        if namespace.wrap(&queue.topic) != namespace.wrap(topic) {
             let reason = format!("the selector took one of topic {}", queue.topic);
             return Err(ClientError::Illegal {
                 what: "queue",
@@ -452,6 +457,28 @@ impl Producer {
         })
     }
 
+    /// A message as it is sent: checked, compressed, with what its topic asks for.
+    #[inline]
+    fn complete(&self, topic: &str, message: Message) -> Result<Message, ClientError> {
+        let config = &self.inner.config;
+        // Before it is compressed (R29).
+        validate::body(message.body().len(), config.max_message_bytes)?;
+        let mut message = match &config.compression {
+            Some(settings) => message.compressed(settings),
+            None => message,
+        };
+        if let Some(namespace) = self.inner.instance.namespace().name() {
+            message = message.in_namespace(namespace)?;
+        }
+        if topic.starts_with(RETRY_TOPIC_PREFIX) {
+            if message.id_places().is_some() {
+                return Err(validate::no_batches(topic));
+            }
+            message = message.for_retry_topic();
+        }
+        Ok(message)
+    }
+
     async fn deliver(
         &self,
         topic: &str,
@@ -461,12 +488,7 @@ impl Producer {
     ) -> Result<SendResult, ClientError> {
         self.check_running()?;
         let config = &self.inner.config;
-        // Before it is compressed (R29).
-        validate::body(message.body().len(), config.max_message_bytes)?;
-        let message = match &config.compression {
-            Some(settings) => message.compressed(settings),
-            None => message,
-        };
+        let message = self.complete(topic, message)?;
         let mut now = Nanos::now();
         let budget_ends = now.plus(config.timeout);
         let sender = match self.known_sender(topic, oneway) {
@@ -481,9 +503,9 @@ impl Producer {
         let _room = match self.inner.admission.try_enter(bytes) {
             Some(room) => room,
             None => {
-                let room = self.inner.admission.enter(bytes).await;
+                let room = self.wait_for_room(bytes, budget_ends).await?;
                 now = Nanos::now();
-                room.map_err(|Closed| stopped())?
+                room
             }
         };
         let messages = message.messages();
@@ -533,6 +555,25 @@ impl Producer {
                 None => submit(&mut sender.lock(), send, now),
                 Some(hooks) => self.submit_hooked(hooks, &sender, send, now),
             };
+        }
+    }
+
+    /// Waits for room within a send's time (R189, R190).
+    #[cold]
+    async fn wait_for_room(&self, bytes: usize, until: Nanos) -> Result<Admitted<'_>, ClientError> {
+        let left = Duration::from_nanos(until.since(Nanos::now()));
+        match tokio::time::timeout(left, self.inner.admission.enter(bytes)).await {
+            Ok(Ok(room)) => Ok(room),
+            Ok(Err(Closed)) => Err(stopped()),
+            Err(_) => Err(ClientError::Send {
+                kind: ErrorKind::LocalLimit,
+                attempts: 0,
+                detail: format!(
+                    "no room among the sends in progress within {:?}; send less at once, or raise back_pressure",
+                    self.inner.config.timeout
+                ),
+                maybe_stored: false,
+            }),
         }
     }
 
@@ -638,7 +679,7 @@ impl Producer {
         drop(core.connect(timeout.min(left)).await);
         core.refresh(Nanos::now());
         let sender = Arc::new(Sender {
-            topic: topic.into(),
+            topic: self.inner.instance.namespace().strip(topic).into(),
             oneway,
             prefix: core.id_prefix(),
             core: Mutex::new(core),

@@ -321,6 +321,7 @@ mod tests {
 
     #[test]
     fn r113_only_writable_queues_with_a_master() {
+        // R117: a slave is never sent to.
         let mixed = route(
             &[("ro", 4, 4), ("slave", 4, 6), ("gone", 4, 6), ("ok", 1, 2)],
             &[("ro", 0), ("slave", 1), ("ok", 0)],

@@ -262,6 +262,7 @@ mod tests {
 
     #[test]
     fn with_avoidance_off_isolation_is_not_looked_at() {
+        // R120
         let route = route(&[(0, 0), (1, 0)]);
         let out = standings(&route, &[(false, false), FINE]);
         let mut choice = QueueChoice::new(0, FaultGeneration::V5, false);

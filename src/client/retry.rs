@@ -64,6 +64,12 @@ pub struct RetryPolicy {
 const BUSY_BACKOFF: Duration = Duration::from_millis(20);
 
 impl RetryPolicy {
+    /// Whether no attempt follows this one, whatever becomes of it.
+    #[must_use]
+    pub fn is_last(&self, attempt: u32, pinned: bool) -> bool {
+        attempt > self.retries || (pinned && !self.pinned)
+    }
+
     /// Decides after `attempts` attempts, `left` of the send's budget remaining.
     #[must_use]
     pub fn next(&self, attempts: u32, error: AttemptError, left: Duration) -> Decision {

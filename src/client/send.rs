@@ -142,35 +142,39 @@ impl<C: Carrier> SendCore<C> {
         self.route = self.topic.route();
         let mut old = std::mem::take(&mut self.lanes);
         let Some(route) = &self.route else { return };
+        let transport = &self.instance.config().transport;
         for broker in &route.brokers {
+            let address = broker.address.as_deref();
+            let address = address.map(|address| transport.send_address(address));
             let same = |lane: &Lane<C>| {
-                lane.broker == broker.id && lane.address.as_deref() == broker.address.as_deref()
+                lane.broker == broker.id && lane.address.as_deref() == address.as_deref()
             };
             let lane = match old.iter().position(same) {
                 Some(index) => old.swap_remove(index),
-                None => self.open_lane(broker.id, &broker.name, broker.address.as_deref()),
+                None => self.open_lane(broker.id, &broker.name, address.as_deref()),
             };
             self.lanes.push(lane);
         }
-        let addresses: Vec<&str> = route
-            .brokers
-            .iter()
-            .filter_map(|broker| broker.address.as_deref())
-            .collect();
-        self.options
-            .pool
-            .retain(|address| addresses.contains(&address));
+        let lanes = &self.lanes;
+        self.options.pool.retain(|address| {
+            let mut reached = lanes.iter().filter_map(|lane| lane.address.as_deref());
+            reached.any(|reached| reached == address)
+        });
     }
 
     fn open_lane(&self, broker: BrokerId, name: &str, address: Option<&str>) -> Lane<C> {
         let transport = &self.instance.config().transport;
         let header = SendHeader {
             version: self.config.version,
-            group: self.config.group.clone(),
+            group: self
+                .instance
+                .namespace()
+                .wrap(&self.config.group)
+                .into_owned(),
             topic: self.topic.name().to_owned(),
             default_topic: self.config.create_topic_key.clone(),
             default_queues: self.config.default_topic_queues,
-            unit_mode: transport.unit_mode,
+            unit_mode: self.instance.config().identity.unit_mode,
             broker_name: name.to_owned(),
             language: transport.language,
         };
@@ -318,6 +322,7 @@ impl<C: Carrier> SendCore<C> {
         let transport = &self.instance.config().transport;
         let (zero_copy_bytes, form) = (transport.zero_copy_bytes, transport.header);
         let (oneway, prefix) = (self.options.oneway, self.prefix);
+        let retry = &self.options.retry;
         let correlated = &mut self.correlated;
         for lane in &mut self.lanes {
             if lane.staged.is_empty() {
@@ -334,7 +339,7 @@ impl<C: Carrier> SendCore<C> {
                 let templates = &mut lane.templates;
                 let mut batch = connection.batch();
                 for send in staged.drain(..) {
-                    let deadline = send.track.budget_ends.min(cap);
+                    let deadline = send.track.deadline(cap, retry);
                     let template = templates.of(send.carrier.message().kind());
                     let request = Request {
                         token: send,
@@ -396,8 +401,13 @@ impl<C: Carrier> SendCore<C> {
         if let Some(credentials) = &self.instance.config().credentials {
             credentials.sign(&mut command);
         }
-        let form = self.instance.config().transport.header;
+        let transport = &self.instance.config().transport;
+        let form = transport.header;
         let lane = self.lanes.iter_mut().find(|lane| *lane.name == *broker);
+        if transport.vip_channel {
+            // Its connections go to a port for messages (R157).
+            return lane.is_some_and(|lane| self.instance.tell(lane.broker, command));
+        }
         let Some(connection) = lane.and_then(|lane| lane.connection().cloned()) else {
             return false;
         };

@@ -201,7 +201,7 @@ impl TransactionProducer {
             return false;
         };
         let end = EndTransaction {
-            topic: topic.into(),
+            topic: self.producer.instance().namespace().wrap(topic),
             group: self.producer.group().into(),
             queue_offset: receipt.queue_offset,
             commit_log_offset: offset,

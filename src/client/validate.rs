@@ -1,4 +1,4 @@
-//! What names and sizes the protocol allows (R7, R8, R26–R29).
+//! What names and sizes the protocol allows (R7, R8, R10, R26–R29, R35).
 
 use crate::client::error::ClientError;
 
@@ -69,6 +69,14 @@ pub fn new_topic(text: &str) -> Result<(), ClientError> {
     Ok(())
 }
 
+/// What batches to a retry topic end with (R60).
+pub(super) fn no_batches(topic: &str) -> ClientError {
+    ClientError::Illegal {
+        what: "batch",
+        reason: format!("has messages for {topic}, and retry topics take no batches"),
+    }
+}
+
 /// Checks a producer group (R7, R8).
 ///
 /// # Errors
@@ -83,6 +91,36 @@ pub fn group(text: &str) -> Result<(), ClientError> {
         });
     }
     Ok(())
+}
+
+/// Checks a namespace (R35), whose end `%` marks.
+///
+/// # Errors
+/// [`ClientError::Illegal`].
+pub fn namespace(text: &str) -> Result<(), ClientError> {
+    name("namespace", text, MAX_TOPIC_CHARS)?;
+    if text.contains('%') {
+        let reason = format!("{text:?} contains '%', which ends a namespace");
+        return Err(ClientError::Illegal {
+            what: "namespace",
+            reason,
+        });
+    }
+    Ok(())
+}
+
+/// Checks a part of a client id (R10), which `@` joins.
+///
+/// # Errors
+/// [`ClientError::Illegal`].
+pub fn id_part(what: &'static str, text: &str) -> Result<(), ClientError> {
+    let illegal = |c: char| c == '@' || c.is_whitespace() || c.is_control();
+    let reason = match text.chars().find(|c| illegal(*c)) {
+        Some(c) => format!("{text:?} contains {c:?}"),
+        None if text.is_empty() => "is blank".to_owned(),
+        None => return Ok(()),
+    };
+    Err(ClientError::Illegal { what, reason })
 }
 
 /// Checks a body (R28, R29).
@@ -116,9 +154,18 @@ mod tests {
         assert!(body(0, 4).is_err());
     }
 
+    /// R27.
     #[test]
     fn what_rocketmq_refuses_is_refused_here() {
-        for bad in ["", " ", "a b", "a.b", "тема", "SELF_TEST_TOPIC"] {
+        let own = [
+            "SCHEDULE_TOPIC_XXXX",
+            "RMQ_SYS_TRANS_HALF_TOPIC",
+            "RMQ_SYS_TRANS_OP_HALF_TOPIC",
+            "TRANS_CHECK_MAX_TIME_TOPIC",
+            "SELF_TEST_TOPIC",
+            "OFFSET_MOVED_EVENT",
+        ];
+        for bad in ["", " ", "a b", "a.b", "тема"].iter().chain(&own) {
             assert!(topic(bad).is_err(), "{bad}");
         }
         assert!(topic("BenchmarkTest").is_ok());

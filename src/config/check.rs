@@ -6,7 +6,8 @@ use super::error::ConfigError;
 use super::setting::{Given, Source};
 use super::settings::Settings;
 use super::value::{
-    BatchSetting, CountSetting, DurationSetting, RateSetting, ShareSetting, SizeSetting,
+    ArrivalsSetting, BatchSetting, CountSetting, DurationSetting, RateSetting, ShareSetting,
+    SizeSetting,
 };
 use crate::load::SendMode;
 
@@ -30,6 +31,7 @@ pub(crate) fn check(settings: &Settings) -> Result<(), ConfigError> {
     undelayed(settings)?;
     embedded_or_cluster(settings)?;
     planned_times(settings)?;
+    recorded_times(settings)?;
     one_delivery(settings)?;
     batches(settings)?;
     transactions(settings)?;
@@ -127,6 +129,10 @@ fn durations(settings: &Settings) -> Result<(), ConfigError> {
     duration("broker-delay", delay, (zero, Duration::from_secs(60)))?;
     let check = settings.broker_check_after.as_ref();
     duration("broker-check-after", check, (20 * MILLISECOND, HOUR))?;
+    let interval = (10 * MILLISECOND, HOUR);
+    duration("detect-interval", Some(&settings.detect_interval), interval)?;
+    let answer = (MILLISECOND, HOUR);
+    duration("detect-timeout", Some(&settings.detect_timeout), answer)?;
     duration("tx-wait", Some(&settings.tx_wait), (zero, HOUR))
 }
 
@@ -355,7 +361,7 @@ fn embedded_or_cluster(settings: &Settings) -> Result<(), ConfigError> {
 
 /// A closed loop has no planned times, so nothing can count from them.
 fn planned_times(settings: &Settings) -> Result<(), ConfigError> {
-    if settings.rate.value != RateSetting::Max {
+    if !settings.is_closed() {
         return Ok(());
     }
     let when_late = &settings.when_late;
@@ -378,6 +384,31 @@ fn planned_times(settings: &Settings) -> Result<(), ConfigError> {
         other: "rate",
         reason: "`max` is a closed loop, which has no planned times".to_owned(),
         hint: format!("give a rate, as in --rate 50k, or drop --{key}"),
+    })
+}
+
+/// A record says when every single message is due.
+fn recorded_times(settings: &Settings) -> Result<(), ConfigError> {
+    let arrivals = &settings.arrivals;
+    if !matches!(arrivals.value, ArrivalsSetting::Recorded(_)) {
+        return Ok(());
+    }
+    let (other, reason) = if settings.rate.is_explicit() {
+        ("rate", "the times of a record are its rate")
+    } else if settings.mode.value.0 == SendMode::Batch {
+        (
+            "mode",
+            "a record has one time per message, and a batch is sent at one time",
+        )
+    } else {
+        return Ok(());
+    };
+    Err(ConfigError::Contradiction {
+        key: "arrivals",
+        source_of_value: arrivals.source.clone(),
+        other,
+        reason: reason.to_owned(),
+        hint: format!("drop --{other} or --arrivals"),
     })
 }
 
@@ -414,7 +445,7 @@ fn shares_of_shards(settings: &Settings) -> Result<(), ConfigError> {
 }
 
 fn something_is_sent(settings: &Settings) -> Result<(), ConfigError> {
-    let (RateSetting::Limited(rate), Some(duration)) = (settings.rate.value, &settings.duration)
+    let (RateSetting::Limited(rate), Some(duration)) = (&settings.rate.value, &settings.duration)
     else {
         return Ok(());
     };
@@ -437,7 +468,7 @@ fn thresholds(settings: &Settings) -> Result<(), ConfigError> {
     for threshold in &fail_if.value {
         let series = threshold.series();
         let is_oneway = settings.mode.value.0 == SendMode::Oneway;
-        let is_closed = settings.rate.value == RateSetting::Max;
+        let is_closed = settings.is_closed();
         let (other, reason, hint) = match series {
             Some("response" | "service") if is_oneway => (
                 "mode",

@@ -3,8 +3,7 @@
 
 use super::plan::LeftOut;
 use super::settings::Settings;
-use super::value::RateSetting;
-use crate::client::CompressionKind;
+use crate::client::{CompressionKind, FaultGeneration};
 use crate::load::{ResponderKind, SendMode};
 
 /// What a mode makes nothing of, and why.
@@ -38,6 +37,13 @@ const BY_MODE: &[(SendMode, &str, &[&str])] = &[
             "receive-stamps",
         ],
     ),
+];
+const DETECTOR: &[&str] = &["fault-detector", "detect-interval", "detect-timeout"];
+const OF_AVOIDANCE: &[&str] = &[
+    "fault-table",
+    "fault-detector",
+    "detect-interval",
+    "detect-timeout",
 ];
 const COMPRESSION: &[&str] = &["compress", "compress-level", "compress-over"];
 const OF_EMBEDDED: &[&str] = &[
@@ -75,7 +81,10 @@ pub(crate) fn left_out(settings: &Settings) -> Vec<LeftOut> {
             leave_out(reason, keys);
         }
     }
-    for (holds, reason, keys) in conditions(settings) {
+    for (holds, reason, keys) in conditions(settings)
+        .into_iter()
+        .chain(of_avoidance(settings))
+    {
         if holds {
             leave_out(reason, keys);
         }
@@ -106,7 +115,7 @@ fn conditions(settings: &Settings) -> [Condition; 17] {
     let keyed = settings.sharding_keys.is_some();
     [
         (
-            settings.rate.value == RateSetting::Max,
+            settings.is_closed(),
             "rate max is a closed loop, which has no planned times",
             &["when-late", "arrivals", "deadline", "tick"],
         ),
@@ -116,6 +125,11 @@ fn conditions(settings: &Settings) -> [Condition; 17] {
             &["credentials"],
         ),
         (embedded, "an embedded cluster is not encrypted", &["tls"]),
+        (
+            embedded,
+            "an embedded cluster has no VIP channel",
+            &["vip-channel"],
+        ),
         (!embedded, "namesrv names an existing cluster", OF_EMBEDDED),
         (mode != SendMode::Batch, "the mode is not batch", &["batch"]),
         (mode != SendMode::Tx, "the mode is not tx", OF_TRANSACTIONS),
@@ -158,17 +172,37 @@ fn conditions(settings: &Settings) -> [Condition; 17] {
         (
             keyed,
             "with sharding-keys the key chooses the queue",
-            &["fault-avoidance", "fault-table", "queue-order"],
+            &["fault-avoidance", "queue-order"],
         ),
         (
             keyed && !matches!(mode, SendMode::Async | SendMode::Request),
             "RocketMQ tries such a send once, as its queue is fixed",
             &["retries"],
         ),
+    ]
+}
+
+fn of_avoidance(settings: &Settings) -> [Condition; 4] {
+    [
+        (
+            settings.sharding_keys.is_some(),
+            "with sharding-keys the key chooses the queue",
+            OF_AVOIDANCE,
+        ),
         (
             !settings.fault_avoidance.value.0,
             "fault-avoidance is off",
-            &["fault-table"],
+            OF_AVOIDANCE,
+        ),
+        (
+            settings.fault_table.value.generation() == FaultGeneration::V4,
+            "4.x has no detector",
+            DETECTOR,
+        ),
+        (
+            !settings.fault_detector.value.0,
+            "fault-detector is off",
+            &["detect-interval", "detect-timeout"],
         ),
     ]
 }

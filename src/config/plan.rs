@@ -147,15 +147,12 @@ impl RunPlan {
     /// where the answers decide.
     #[must_use]
     pub fn planned_messages(&self) -> Option<u64> {
-        let by_time = match (self.load.model, self.load.bound.duration) {
-            (LoadModel::Open(rate), Some(duration)) => {
+        let by_time = match (&self.load.model, self.load.bound.duration) {
+            (LoadModel::Open(offered), Some(duration)) => {
                 let batch = self.load.message.batch;
-                let rate = rate.of_sends(batch);
-                // The first one is due at once, so a started interval counts.
-                let due = (duration.as_nanos() * u128::from(rate.messages.get()))
-                    .div_ceil(u128::from(rate.period_ns.get()));
-                let messages = due.saturating_mul(u128::from(batch));
-                Some(u64::try_from(messages).unwrap_or(u64::MAX))
+                let warmup = self.load.warmup;
+                let sends = offered.of_sends(batch).due(warmup, warmup + duration);
+                Some(sends.saturating_mul(u64::from(batch)))
             }
             _ => None,
         };

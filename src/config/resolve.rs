@@ -1,6 +1,10 @@
 //! From the sources to a run that may be started; the only place that validates.
 
+use std::fs::File;
+use std::io::BufReader;
+use std::iter;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::ConfigError;
@@ -12,14 +16,19 @@ use super::setting::{Given, Layer, RawValue, Source};
 use super::settings::{Settings, setting};
 use super::sources::Sources;
 use super::value::{
-    BatchSetting, CountSetting, DurationSetting, FilePath, RateSetting, ShareSetting, SizeSetting,
+    ArrivalsSetting, BatchSetting, CountSetting, DurationSetting, FilePath, IdPart, RateSetting,
+    ShareSetting, SizeSetting,
 };
 use super::{check, effect};
+use crate::client::namespace::instance_of;
 use crate::client::{
-    ClientConfig, Compression, Delivery, FaultConfig, SendConfig, TraceConfig, TransportConfig,
+    ClientConfig, Compression, Delivery, DetectorConfig, FaultConfig, Identity, SendConfig,
+    TraceConfig, TransportConfig,
 };
+use crate::load::schedule::{RecordError, read_record};
 use crate::load::{
-    Bound, LoadModel, LoadPlan, MessageShape, RequestShape, SendMode, TransactionShape,
+    Arrivals, Bound, LoadModel, LoadPlan, MessageShape, Offered, Piece, RequestShape, SendMode,
+    Shape, TransactionShape,
 };
 
 /// Merges, understands and checks.
@@ -32,6 +41,12 @@ pub fn resolve(sources: &Sources) -> Result<RunPlan, ConfigError> {
     check::check(&given)?;
     let left_out = effect::left_out(&given);
     let notes = notes(&given, &values, &left_out);
+    let record = record(&given)?;
+    if let Some((length, source)) = natural_length(&given, record.as_deref()) {
+        let texts = vec![DurationSetting(length).to_string()];
+        values.insert("duration", RawValue { texts, source });
+    }
+    tell_namespace(&mut values, &given);
     // What has no effect must not look as if it had one, in the plan or in the result.
     for LeftOut { key, .. } in &left_out {
         reset(&mut values, key);
@@ -52,13 +67,27 @@ pub fn resolve(sources: &Sources) -> Result<RunPlan, ConfigError> {
             trust_anybody: !settings.tls_verify.value.0,
         }),
         send: send(&settings),
-        load: load(&settings),
+        load: load(&settings, record),
         report: report(settings),
         profile: sources.profile.as_ref().map(|profile| profile.name.clone()),
         resolved,
         left_out,
         notes,
     })
+}
+
+/// A namespace that the address of a name server tells is a setting as well (R39).
+fn tell_namespace(values: &mut Layer, given: &Settings) {
+    let Some(namesrv) = given.namesrv.as_ref().filter(|_| given.namespace.is_none()) else {
+        return;
+    };
+    if let Some(instance) = namesrv.value.0.first().and_then(|first| instance_of(first)) {
+        let raw = RawValue {
+            texts: vec![instance.to_owned()],
+            source: namesrv.source.clone(),
+        };
+        values.insert("namespace", raw);
+    }
 }
 
 fn reset(values: &mut Layer, key: &'static str) {
@@ -133,6 +162,10 @@ fn resolved(
     (resolved, left_out)
 }
 
+fn text(given: Option<&Given<IdPart>>) -> Option<String> {
+    given.map(|given| given.value.0.clone())
+}
+
 fn path(given: Option<&Given<FilePath>>) -> Option<PathBuf> {
     given.map(|given| given.value.0.clone())
 }
@@ -165,7 +198,18 @@ fn client(settings: &Settings) -> ClientConfig {
     let table = &settings.fault_table.value;
     ClientConfig {
         namesrv: namesrv.map_or_else(Vec::new, |given| given.value.0.clone()),
+        identity: Identity {
+            client_ip: text(settings.client_ip.as_ref()),
+            instance_name: text(settings.instance_name.as_ref()),
+            unit_name: text(settings.unit_name.as_ref()),
+            unit_mode: settings.unit_mode.value.0,
+        },
+        namespace: settings
+            .namespace
+            .as_ref()
+            .map(|given| given.value.0.clone()),
         transport: TransportConfig {
+            vip_channel: settings.vip_channel.value.0,
             header: settings.header.value.0,
             connections_per_broker: whole(settings.connections.value),
             receive_stamps: settings.receive_stamps.value.0,
@@ -176,6 +220,10 @@ fn client(settings: &Settings) -> ClientConfig {
             enabled: settings.fault_avoidance.value.0 && settings.sharding_keys.is_none(),
             generation: table.generation(),
             table: table.classes(),
+            detector: settings.fault_detector.value.0.then_some(DetectorConfig {
+                timeout: settings.detect_timeout.value.0,
+                interval: settings.detect_interval.value.0,
+            }),
         },
         ..ClientConfig::default()
     }
@@ -213,17 +261,73 @@ fn trace(settings: &Settings) -> Option<TraceConfig> {
     })
 }
 
-fn load(settings: &Settings) -> LoadPlan {
+/// The recorded times, from the file they are in.
+fn record(settings: &Settings) -> Result<Option<Arc<[u64]>>, ConfigError> {
+    let ArrivalsSetting::Recorded(path) = &settings.arrivals.value else {
+        return Ok(None);
+    };
+    let read = File::open(path)
+        .map_err(RecordError::from)
+        .and_then(|file| read_record(BufReader::new(file)));
+    read.map(Some).map_err(|error| ConfigError::Value {
+        key: "arrivals",
+        source_of_value: settings.arrivals.source.clone(),
+        reason: format!("{}: {error}", path.display()),
+        hint: "each line has the seconds from the begin of the run, ascending".to_owned(),
+    })
+}
+
+/// How long a window is that no --duration bounds: as long as the plan or the record, and who set that.
+fn natural_length(settings: &Settings, record: Option<&[u64]>) -> Option<(Duration, Source)> {
+    if settings.duration.as_ref().is_some_and(Given::is_explicit) {
+        return None;
+    }
+    if let RateSetting::Planned(plan) = &settings.rate.value {
+        return Some((plan.length(), settings.rate.source.clone()));
+    }
+    let last = Duration::from_nanos(*record?.last()?);
+    let warmup = settings
+        .warmup
+        .as_ref()
+        .map_or(Duration::ZERO, |given| given.value.0);
+    // The last one is in it.
+    let length = last.saturating_sub(warmup) + Duration::from_millis(1);
+    Some((length, settings.arrivals.source.clone()))
+}
+
+fn model(settings: &Settings, record: Option<Arc<[u64]>>) -> LoadModel {
+    if let Some(times) = record {
+        return LoadModel::Open(Offered::Recorded(times));
+    }
+    match &settings.rate.value {
+        RateSetting::Max => LoadModel::Closed,
+        RateSetting::Limited(limited) => LoadModel::Open(Offered::Steady(limited.rate())),
+        RateSetting::Planned(plan) => {
+            let first = plan.pieces().first();
+            let warmup = Piece {
+                shape: Shape::Steady(first.map_or(0.0, |piece| piece.shape.first())),
+                length: settings
+                    .warmup
+                    .as_ref()
+                    .map_or(Duration::ZERO, |given| given.value.0),
+            };
+            let pieces = iter::once(warmup).chain(plan.pieces().iter().copied());
+            LoadModel::Open(Offered::Planned(pieces.collect()))
+        }
+    }
+}
+
+fn load(settings: &Settings, record: Option<Arc<[u64]>>) -> LoadPlan {
     let optional = |given: Option<&Given<DurationSetting>>| -> Option<Duration> {
         given.map(|given| given.value.0)
     };
     LoadPlan {
         mode: settings.mode.value.0,
-        model: match settings.rate.value {
-            RateSetting::Max => LoadModel::Closed,
-            RateSetting::Limited(limited) => LoadModel::Open(limited.rate()),
+        model: model(settings, record),
+        arrivals: match &settings.arrivals.value {
+            ArrivalsSetting::Of(arrivals) => *arrivals,
+            ArrivalsSetting::Recorded(_) => Arrivals::Constant,
         },
-        arrivals: settings.arrivals.value.0,
         seed: settings.seed.value.0,
         bound: Bound {
             duration: optional(settings.duration.as_ref()),
@@ -280,6 +384,7 @@ pub(super) fn message(settings: &Settings) -> MessageShape {
             .map_or(0, |given| whole(given.value)),
         batch: 1,
         asked_by: None,
+        namespace: None,
         half_of: (settings.mode.value.0 == SendMode::Tx).then(|| settings.group.value.0.clone()),
     };
     if settings.mode.value.0 == SendMode::Batch {

@@ -299,20 +299,22 @@ macro_rules! expected {
 }
 
 expected! {
-    value::RateSetting: "a rate such as 50k, 3000/s, 3M/min, or max";
+    value::RateSetting: "a rate such as 50k, 3000/s, 3M/min, max, or a plan such as 1k:30s,5k:30s";
     value::DurationSetting: "a duration with a unit, such as 10s, 1m30s, 250us";
     value::SizeSetting: "a size such as 1KiB (1024 bytes), 1k (1000 bytes), 512";
     value::ShareSetting: "a share in percent, such as 1% or 0.1%";
     value::ModeSetting: "sync, async, oneway, batch, tx or request";
     value::ResponderSetting: "built-in or others";
     value::WhenLateSetting: "catch-up, skip or abort";
-    value::ArrivalsSetting: "constant or poisson";
+    value::ArrivalsSetting: "constant, poisson, bursts:N or @FILE";
     value::HeaderSetting: "binary or json";
     value::QueueOrderSetting: "interleaved or by-broker";
     value::OutputFormat: "text, json, csv or md";
     value::OnOff: "on or off";
     value::TopicName: "1 to 127 letters, digits, %, |, -, _";
     value::GroupName: "1 to 120 letters, digits, %, |, -, _";
+    value::NamespaceName: "letters, digits, |, -, _";
+    value::IdPart: "a text without spaces and @";
     value::Tags: "a text without control characters";
     value::BatchSetting: "messages such as 32, or bytes such as 64KiB";
     value::HostName: "a host name, as a certificate has it";

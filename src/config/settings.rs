@@ -8,10 +8,10 @@ use super::setting::{Field, Given, Heading, Layer, Setting, SettingValue, Source
 use super::threshold::Threshold;
 use super::value::{
     ArrivalsSetting, BatchSetting, CompressSetting, CountSetting, DurationSetting,
-    FaultTableSetting, FilePath, GroupName, HeaderSetting, HostName, Keys, ModeSetting,
-    NamesrvList, OnOff, OutputFile, OutputFormat, Properties, QueueOrderSetting, RateSetting,
-    ResponderSetting, ShareSetting, SizeSetting, StallSetting, Switch, Tags, TopicName,
-    WhenLateSetting,
+    FaultTableSetting, FilePath, GroupName, HeaderSetting, HostName, IdPart, Keys, ModeSetting,
+    NamespaceName, NamesrvList, OnOff, OutputFile, OutputFormat, Properties, QueueOrderSetting,
+    RateSetting, ResponderSetting, ShareSetting, SizeSetting, StallSetting, Switch, Tags,
+    TopicName, WhenLateSetting,
 };
 
 macro_rules! optional {
@@ -51,6 +51,13 @@ macro_rules! settings {
         }),+];
 
         impl Settings {
+            /// Whether answers decide when messages are sent, and no planned times.
+            #[must_use]
+            pub fn is_closed(&self) -> bool {
+                self.rate.value == RateSetting::Max
+                    && !matches!(self.arrivals.value, ArrivalsSetting::Recorded(_))
+            }
+
             /// Understands merged raw values.
             ///
             /// # Errors
@@ -77,6 +84,11 @@ settings! {
     Target "topic" / 't' "NAME" topic: Given<TopicName> = "BenchmarkTest";
     /// Producer group
     Target "group" / 'g' "NAME" group: Given<GroupName> = "rmq_bench_producer";
+    /// Namespace of topic and group: on the wire they are NAME%topic and NAME%group
+    ///
+    /// RocketMQ's own topics, such as BenchmarkTest and RMQ_SYS_TRACE_TOPIC, are in none. Without it, an
+    /// address like MQ_INST_a_b.example.com:80 in --namesrv tells it.
+    Target "namespace" "NAME" namespace: Option<Given<NamespaceName>>;
     /// File with the account of a cluster with access control: accessKey and secretKey
     ///
     /// Lines like `accessKey: name`, as in RocketMQ's tools.yml. Without it, the variables
@@ -99,6 +111,21 @@ settings! {
     ///
     /// Off takes any certificate, as RocketMQ's own clients do by default: encrypted, to whoever answers.
     Target "tls-verify" "on|off" tls_verify: Given<OnOff> = "on";
+    /// Send to the port 2 below the broker's, the VIP channel: on or off
+    ///
+    /// Brokers listen there for messages and administration, and not for consumers. Heartbeats and ends of
+    /// transactions go to the broker's own port. RocketMQ's clients had it on before 4.5.1.
+    Target "vip-channel" "on|off" vip_channel: Given<OnOff> = "off";
+    /// First part of the client id; without it, this host's address towards the name server
+    Target "client-ip" "ADDRESS" client_ip: Option<Given<IdPart>>;
+    /// Second part of the client id; without it, process id and start time
+    Target "instance-name" "NAME" instance_name: Option<Given<IdPart>>;
+    /// Third part of the client id
+    Target "unit-name" "NAME" unit_name: Option<Given<IdPart>>;
+    /// Say in each send that the client is of a unit: on or off
+    ///
+    /// Brokers mark topics as a unit's that they make for such a send.
+    Target "unit-mode" "on|off" unit_mode: Given<OnOff> = "off";
 
     /// How messages are sent: sync, async, oneway, batch, tx or request
     ///
@@ -108,8 +135,11 @@ settings! {
     /// what a consumer answers, and acked when it has. Rates, counts and times are of messages in every
     /// mode.
     Load "mode" / 'm' "MODE" mode: Given<ModeSetting> = "async";
-    /// Offered rate of the whole process: 50k, 3000/s, 3M/min, or max
+    /// Offered rate of the whole process: 50k, 3000/s, 3M/min, max, or a plan: 1k:30s,5k:30s
     ///
+    /// A plan has pieces, each a rate and for how long: `1k:30s`; a ramp, `1k..20k:60s`; a wave of a mean, a
+    /// swing and a period, `10k~5k/20s:2m`; a pause, `0:10s`. Its length is the default of --duration; the
+    /// warm-up runs at its first rate, and what comes after it at its last.
     /// A rate is kept whatever the cluster does, and latencies count from the planned time (open
     /// loop). `max` sends the next message as soon as there is room (closed loop); times then count
     /// from the begin of each send.
@@ -133,6 +163,9 @@ settings! {
     /// Concurrent callers of sync, batch, tx and request, whole process
     Load "callers" / 'w' "N" callers: Given<CountSetting> = "64";
     /// Most sends in flight of async and oneway, whole process
+    ///
+    /// What RocketMQ's own client calls back-pressure (backPressureForAsyncSendNum); its limit on bytes is
+    /// this one times the size of a message.
     Load "in-flight" "N" in_flight: Given<CountSetting> = "4096";
 
     /// Share of the transactions that is committed; what the others leave
@@ -214,6 +247,15 @@ settings! {
     ///
     /// Own classes are written latency:avoid, as in 550ms:2s,1800ms:5s.
     Sending "fault-table" "TABLE" fault_table: Given<FaultTableSetting> = "v5";
+    /// Probe brokers that could not be reached: on or off
+    ///
+    /// They then stay away until they answer, instead of getting sends again when their time is over
+    /// (of 5.x; startDetectorEnable of RocketMQ's own client, where it is off as well).
+    Sending "fault-detector" "on|off" fault_detector: Given<OnOff> = "off";
+    /// Time between the probes of a broker
+    Sending "detect-interval" "TIME" detect_interval: Given<DurationSetting> = "2s";
+    /// Longest wait for the answer to a probe
+    Sending "detect-timeout" "TIME" detect_timeout: Given<DurationSetting> = "200ms";
     /// Order in which queues are taken: interleaved or by-broker
     ///
     /// interleaved: queue 0 of all brokers, then queue 1, …; by-broker: as the Java client.
@@ -239,7 +281,10 @@ settings! {
     /// catch-up: send as soon as there is room, latency counts from the planned time; skip: leave
     /// out what is late by more than a tick, as unsent; abort: stop the run.
     Pacing "when-late" "POLICY" when_late: Given<WhenLateSetting> = "catch-up";
-    /// Intervals between planned times: constant or poisson
+    /// How planned times follow one another: constant, poisson, bursts:N or @FILE
+    ///
+    /// poisson: independent of one another, at the rate; bursts:N: N at once; @FILE: as recorded, a time in
+    /// seconds per line, ascending, from the begin of the run on, warm-up included, and no --rate.
     Pacing "arrivals" "KIND" arrivals: Given<ArrivalsSetting> = "constant";
     /// Seed of everything random in the run
     Pacing "seed" "N" seed: Given<CountSetting> = "1";

@@ -51,9 +51,13 @@ impl Bodies {
             let messages: Result<Vec<_>, _> = follows
                 .map(|body| message(shape, number, body.clone()))
                 .collect();
-            match messages?.as_slice() {
-                [single] if batch == 1 => Ok(Arc::new(single.clone())),
-                messages => Message::batch(messages).map(Arc::new),
+            let message = match messages?.as_slice() {
+                [single] if batch == 1 => single.clone(),
+                messages => Message::batch(messages)?,
+            };
+            match &shape.namespace {
+                Some(namespace) => message.in_namespace(namespace).map(Arc::new),
+                None => Ok(Arc::new(message)),
             }
         };
         let messages: Result<Vec<_>, _> = (0..count).map(message_of).collect();

@@ -1,7 +1,7 @@
 //! The second-by-second collector of a run: merges what shards hand over, tells whoever watches.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender};
 use tokio::runtime::Runtime;
@@ -44,11 +44,10 @@ impl Collector<'_> {
     pub(super) fn collect(&mut self, incoming: &Receiver<ShardInterval>, shards: usize) {
         let mut seconds: BTreeMap<u64, Second> = BTreeMap::new();
         loop {
-            let interval = match incoming.recv_deadline(self.next_edge()) {
+            let interval = match incoming.recv_deadline(self.next_edge().to_instant()) {
                 Ok(interval) => interval,
                 Err(RecvTimeoutError::Timeout) => {
-                    self.client
-                        .push(ClientUse::now(self.runtime, &self.run.instance));
+                    self.read_client();
                     continue;
                 }
                 Err(RecvTimeoutError::Disconnected) => break,
@@ -64,8 +63,7 @@ impl Collector<'_> {
                 self.emit(second);
             }
             if self.client.len() == 1 && self.run.stop.level() > StopLevel::None {
-                self.client
-                    .push(ClientUse::now(self.runtime, &self.run.instance));
+                self.read_client();
             }
         }
         for second in seconds.into_values() {
@@ -73,19 +71,26 @@ impl Collector<'_> {
         }
     }
 
-    /// When the client is to be looked at next.
-    fn next_edge(&self) -> Instant {
+    /// The edge of the window at which the client is to be looked at next.
+    fn next_edge(&self) -> Nanos {
         let edges = [self.window.from, self.window.until];
         edges
             .get(self.client.len())
-            .map_or_else(|| Nanos::NEVER.to_instant(), |edge| edge.to_instant())
+            .copied()
+            .unwrap_or(Nanos::NEVER)
+    }
+
+    /// Looks at the client, at an edge or before, when the run is cut short.
+    fn read_client(&mut self) {
+        let edge = self.next_edge().min(Nanos::now());
+        let client = ClientUse::read(self.runtime, &self.run.instance, edge);
+        self.client.push(client);
     }
 
     /// The client at an edge of the window, or now when the run ended before it.
     pub(super) fn client_at(&mut self, edge: usize) -> ClientUse {
         while self.client.len() <= edge {
-            self.client
-                .push(ClientUse::now(self.runtime, &self.run.instance));
+            self.read_client();
         }
         self.client.get(edge).cloned().unwrap_or_default()
     }

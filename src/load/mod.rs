@@ -31,6 +31,7 @@ pub mod transactions;
 pub use plan::{Arrivals, Bound, LoadModel, LoadPlan, MessageShape, Rate, SendMode, WhenLate};
 pub use requests::{RequestOutcome, RequestShape, ResponderKind};
 pub use run::{ClientUse, LoadError, LoadOutcome, LoadRun, RunPhase, RunSecond, StopReason};
+pub use schedule::{Offered, Piece, Shape};
 pub use stop::{StopLevel, StopSignal};
 pub use thread::sharpen_timers;
 pub use transactions::{CheckTally, EndCounts, TransactionOutcome, TransactionShape};

@@ -204,7 +204,12 @@ fn open_pool(
     let options = transport.broker_links(in_flight, Coalesce::Immediate, Arc::clone(counters));
     let shared = shared.clone();
     let (transactions, requests) = (job.transactions.is_some(), job.asked_by.is_some());
-    let (trace, topic) = (job.trace.clone(), Arc::clone(&job.topic));
+    let trace = job.trace.clone();
+    let topic = job
+        .instance
+        .namespace()
+        .strip(job.topic.name())
+        .into_owned();
     Pool::new(
         transport.connections_per_broker,
         options,
@@ -212,7 +217,7 @@ fn open_pool(
         move || match (LoadHandler::new(shared.clone()), &trace) {
             (handler, _) if transactions => handler.of_halves(),
             (handler, _) if requests => handler.of_requests(),
-            (handler, Some(trace)) => handler.traced(Traces::new(trace, topic.name())),
+            (handler, Some(trace)) => handler.traced(Traces::new(trace, &topic)),
             (handler, None) => handler,
         },
     )

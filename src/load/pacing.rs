@@ -38,21 +38,21 @@ pub fn pacing(plan: &LoadPlan, reserved_cores: usize) -> Pacing {
     Pacing {
         shards,
         shards_why,
-        tick: plan.tick.unwrap_or_else(|| choose_tick(of_sends(plan))),
+        tick: plan.tick.unwrap_or_else(|| choose_tick(sends_per_s(plan))),
     }
 }
 
-/// The rate that costs wake-ups and writes.
-fn of_sends(plan: &LoadPlan) -> LoadModel {
-    match plan.model {
-        LoadModel::Closed => LoadModel::Closed,
-        LoadModel::Open(rate) => LoadModel::Open(rate.of_sends(plan.message.batch)),
+/// The rate that costs wake-ups and writes, at its highest; `None` in a closed loop.
+fn sends_per_s(plan: &LoadPlan) -> Option<f64> {
+    match &plan.model {
+        LoadModel::Closed => None,
+        LoadModel::Open(offered) => Some(offered.of_sends(plan.message.batch).peak_per_s()),
     }
 }
 
 fn choose_shards(plan: &LoadPlan, cores: usize, reserved_cores: usize) -> (usize, String) {
     let room = cores.saturating_sub(reserved_cores).max(1);
-    let (shards, why) = shards_for(of_sends(plan), cores, reserved_cores, room);
+    let (shards, why) = shards_for(sends_per_s(plan), cores, reserved_cores, room);
     // Every shard has one send under way at least: more of them would be more than the plan allows.
     let cap = plan.most_in_flight();
     let what = if plan.mode.has_callers() {
@@ -68,19 +68,19 @@ fn choose_shards(plan: &LoadPlan, cores: usize, reserved_cores: usize) -> (usize
 }
 
 fn shards_for(
-    model: LoadModel,
+    per_s: Option<f64>,
     cores: usize,
     reserved_cores: usize,
     room: usize,
 ) -> (usize, String) {
-    match model {
-        LoadModel::Closed => (
+    match per_s {
+        None => (
             room,
             format!("{cores} cores less {reserved_cores} left to the cluster"),
         ),
-        LoadModel::Open(rate) => {
+        Some(per_s) => {
             let mut shards = 1;
-            while shards < room && rate.per_second() > ONE_SHARD_PER_S * shards as f64 {
+            while shards < room && per_s > ONE_SHARD_PER_S * shards as f64 {
                 shards += 1;
             }
             (
@@ -91,12 +91,13 @@ fn shards_for(
     }
 }
 
-fn choose_tick(model: LoadModel) -> Duration {
-    match model {
-        LoadModel::Closed => LONGEST_TICK,
-        LoadModel::Open(rate) if rate.per_second() <= PER_MESSAGE_BELOW_PER_S => Duration::ZERO,
-        LoadModel::Open(rate) => Duration::from_secs_f64(MESSAGES_PER_TICK / rate.per_second())
-            .clamp(SHORTEST_TICK, LONGEST_TICK),
+fn choose_tick(per_s: Option<f64>) -> Duration {
+    match per_s {
+        None => LONGEST_TICK,
+        Some(per_s) if per_s <= PER_MESSAGE_BELOW_PER_S => Duration::ZERO,
+        Some(per_s) => {
+            Duration::from_secs_f64(MESSAGES_PER_TICK / per_s).clamp(SHORTEST_TICK, LONGEST_TICK)
+        }
     }
 }
 
@@ -104,21 +105,22 @@ fn choose_tick(model: LoadModel) -> Duration {
 mod tests {
     use super::*;
     use crate::load::plan::{Arrivals, Bound, MessageShape, Rate, SendMode, WhenLate};
+    use crate::load::schedule::Offered;
     use std::num::NonZeroU64;
 
     fn open(per_s: u64) -> LoadModel {
-        LoadModel::Open(Rate {
+        LoadModel::Open(Offered::Steady(Rate {
             messages: NonZeroU64::new(per_s).unwrap(),
             period_ns: NonZeroU64::new(1_000_000_000).unwrap(),
-        })
+        }))
     }
 
     #[test]
     fn the_tick_follows_the_rate() {
-        assert_eq!(choose_tick(open(1_000)), Duration::ZERO);
-        assert_eq!(choose_tick(open(50_000)), Duration::from_millis(1));
-        assert_eq!(choose_tick(open(128_000)), Duration::from_micros(500));
-        assert_eq!(choose_tick(open(10_000_000)), Duration::from_micros(250));
+        assert_eq!(choose_tick(Some(1_000.0)), Duration::ZERO);
+        assert_eq!(choose_tick(Some(50_000.0)), Duration::from_millis(1));
+        assert_eq!(choose_tick(Some(128_000.0)), Duration::from_micros(500));
+        assert_eq!(choose_tick(Some(10_000_000.0)), Duration::from_micros(250));
     }
 
     fn plan(mode: SendMode, model: LoadModel, cap: usize) -> LoadPlan {

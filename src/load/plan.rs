@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::client::{Compression, Delivery};
 use crate::load::requests::RequestShape;
+use crate::load::schedule::Offered;
 use crate::load::transactions::TransactionShape;
 use crate::protocol::batch::RECORD_BYTES;
 use crate::protocol::message_id::UNIQUE_ID_CHARS;
@@ -55,10 +56,10 @@ impl SendMode {
 }
 
 /// Whether the schedule or the answers decide when the next message goes out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum LoadModel {
     /// Messages are due at planned times, whatever the cluster does.
-    Open(Rate),
+    Open(Offered),
     /// The next message goes out as soon as there is room; its times count from its begin.
     Closed,
 }
@@ -97,6 +98,8 @@ pub enum Arrivals {
     /// Evenly spaced.
     #[default]
     Constant,
+    /// So many at once, evenly spaced.
+    Bursts(NonZeroU32),
     /// Exponential intervals from the seeded generator.
     Poisson,
 }
@@ -146,6 +149,8 @@ pub struct MessageShape {
     pub sharding_keys: usize,
     /// Messages of a send, at least 1; more than one only in [`SendMode::Batch`].
     pub batch: u32,
+    /// The namespace of its topic, which each message names (R38).
+    pub namespace: Option<String>,
     /// Half messages of this producer group.
     pub half_of: Option<String>,
     /// Requests of this client, and how long it waits for their answers.
@@ -167,6 +172,7 @@ impl MessageShape {
             compression: None,
             sharding_keys: 0,
             batch: 1,
+            namespace: None,
             half_of: None,
             asked_by: None,
         }

@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 
 use crate::client::admin::Admin;
 use crate::client::checks::CheckConfig;
+use crate::client::fault::ProbeCounts;
 use crate::client::trace::Trace;
 use crate::client::{
     BrokerId, ClientError, ClientInstance, KnownBroker, SendConfig, Topic, TraceCounts,
@@ -19,11 +20,11 @@ use crate::load::bodies::Bodies;
 use crate::load::collect::Collector;
 use crate::load::pacer::{ShardInterval, ShardJob, ShardReport, Start, run_shard};
 use crate::load::pacing::{Pacing, pacing};
-use crate::load::plan::{Arrivals, LoadModel, LoadPlan, MessageShape, Rate};
+use crate::load::plan::{LoadModel, LoadPlan, MessageShape};
 use crate::load::requests::{
     BuiltInResponder, RequestOutcome, RequestShape, RequestTally, ResponderKind,
 };
-use crate::load::schedule::{Schedule, ShardOf, first_number_at};
+use crate::load::schedule::{Offered, Schedule, ShardOf, first_number_at};
 use crate::load::shard::{Recorders, ShardLimits, Window};
 use crate::load::source::Source;
 use crate::load::stop::{StopLevel, StopSignal};
@@ -175,20 +176,23 @@ pub struct ClientUse {
     pub cpu: Duration,
     /// Isolations of brokers.
     pub isolations: u64,
+    /// What the detector of lost brokers did.
+    pub probes: ProbeCounts,
     /// Time each broker has been isolated, by [`BrokerId`].
     pub isolated: Vec<Duration>,
 }
 
 impl ClientUse {
-    pub(super) fn now(runtime: &Runtime, instance: &ClientInstance) -> Self {
-        let now = Nanos::now();
+    /// As it is now; the brokers' times end at `edge`, which is past.
+    pub(super) fn read(runtime: &Runtime, instance: &ClientInstance, edge: Nanos) -> Self {
         let faults = instance.faults();
         let ids = (0..instance.brokers().len()).filter_map(|index| u16::try_from(index).ok());
         Self {
             cpu: runtime.block_on(instance.cpu_time()),
-            isolations: faults.events().0,
+            isolations: faults.isolations(),
+            probes: faults.probes(),
             isolated: ids
-                .map(|id| faults.isolated_time(BrokerId(id), now))
+                .map(|id| faults.isolated_time(BrokerId(id), edge))
                 .collect(),
         }
     }
@@ -215,7 +219,11 @@ impl LoadRun {
     ///
     /// # Errors
     /// [`LoadError`]; once messages are sent there is always an outcome, unless a shard panics.
-    pub fn execute(self, mut watch: impl FnMut(&RunSecond<'_>)) -> Result<LoadOutcome, LoadError> {
+    pub fn execute(
+        mut self,
+        mut watch: impl FnMut(&RunSecond<'_>),
+    ) -> Result<LoadOutcome, LoadError> {
+        self.enter_namespace();
         let runtime = new_runtime("runtime")?;
         let topic = runtime.block_on(self.instance.topic(&self.plan.topic, &self.send))?;
         let route_brokers: Vec<BrokerId> = topic
@@ -294,6 +302,18 @@ impl LoadRun {
         })
     }
 
+    /// Groups and messages as they are in the client's namespace (R37, R38); topics are where they are looked
+    /// up.
+    fn enter_namespace(&mut self) {
+        let namespace = self.instance.namespace();
+        self.send.group = namespace.wrap(&self.send.group).into_owned();
+        let message = &mut self.plan.message;
+        message.namespace = namespace.name().map(str::to_owned);
+        if let Some(group) = &mut message.half_of {
+            *group = namespace.wrap(group).into_owned();
+        }
+    }
+
     fn window(&self, started: Nanos) -> Window {
         let from = started.plus(self.plan.warmup);
         let duration = self.plan.bound.duration;
@@ -326,7 +346,8 @@ impl LoadRun {
         let Some(config) = &self.send.trace else {
             return Ok(None);
         };
-        let trace = Trace::new(config, &self.send.group);
+        let group = self.instance.namespace().strip(&self.send.group);
+        let trace = Trace::new(config, &group);
         trace.start(self.instance.config(), self.instance.hooks())?;
         Ok(Some(trace))
     }
@@ -521,7 +542,7 @@ impl LoadRun {
 
     fn source(&self, shard: ShardOf, start: Nanos) -> Source {
         let plan = &self.plan;
-        match plan.model {
+        match &plan.model {
             LoadModel::Closed => {
                 let left = plan.sends().map(|count| shard.share(count));
                 Source::Closed {
@@ -529,10 +550,10 @@ impl LoadRun {
                     asked: Nanos::NONE,
                 }
             }
-            LoadModel::Open(rate) => {
-                let rate = rate.of_sends(plan.message.batch);
-                let schedule = Schedule::new(rate, plan.arrivals, plan.seed, shard);
-                let end_number = self.end_number(rate).unwrap_or(u64::MAX);
+            LoadModel::Open(offered) => {
+                let offered = offered.of_sends(plan.message.batch);
+                let schedule = Schedule::new(&offered, plan.arrivals, plan.seed, shard);
+                let end_number = self.end_number(&offered).unwrap_or(u64::MAX);
                 Source::Open {
                     schedule,
                     start,
@@ -542,21 +563,18 @@ impl LoadRun {
         }
     }
 
-    /// Number of the first message of the whole schedule that a planned count leaves out.
-    fn end_number(&self, rate: Rate) -> Option<u64> {
+    /// Number of the first message of the whole schedule that is left out: by a planned count, or as there is
+    /// no more.
+    fn end_number(&self, offered: &Offered) -> Option<u64> {
         let plan = &self.plan;
-        let warmup = u64::try_from(plan.warmup.as_nanos()).unwrap_or(u64::MAX);
-        let first = match plan.arrivals {
-            Arrivals::Constant => first_number_at(rate, warmup),
-            Arrivals::Poisson => {
-                let mut schedule = Schedule::new(rate, plan.arrivals, plan.seed, ShardOf::WHOLE);
-                while schedule.next_ns() < warmup {
-                    schedule.advance();
-                }
-                schedule.number()
-            }
+        let all = offered.messages();
+        let Some(count) = plan.sends() else {
+            return all;
         };
-        plan.sends().map(|count| first.saturating_add(count))
+        let warmup = u64::try_from(plan.warmup.as_nanos()).unwrap_or(u64::MAX);
+        let first = first_number_at(offered, plan.arrivals, plan.seed, warmup);
+        let end = first.saturating_add(count);
+        Some(all.map_or(end, |all| all.min(end)))
     }
 
     fn stop_reason(&self, reports: &[ShardReport], ended: Nanos, window: Window) -> StopReason {

@@ -45,6 +45,8 @@ impl RequestCode {
     pub const CONSUME_MESSAGE_DIRECTLY: Self = Self(309);
     /// Broker hands on the answer to a request.
     pub const PUSH_REPLY_MESSAGE_TO_CLIENT: Self = Self(326);
+    /// A producer calls a timer message back.
+    pub const RECALL_MESSAGE: Self = Self(370);
     /// Route of a topic, asked of a name server.
     pub const GET_ROUTEINFO_BY_TOPIC: Self = Self(105);
     /// Send with one-letter field names.

@@ -12,6 +12,7 @@
 //! - [`transaction`]: how transactions are ended and asked for
 //! - [`request_reply`], [`pull`]: how answers to requests reach who asked, how messages are read
 //! - [`admin`]: topics made, queues measured, messages looked up; [`stored`]: messages as brokers keep them
+//! - [`recall`]: timer messages called back
 //! - [`trace`]: what became of messages, for RocketMQ's message trace
 //! - [`signature`]: requests signed for an account
 //! - [`properties`], [`message_id`]: message properties string, unique and offset message ids
@@ -28,6 +29,7 @@ pub mod heartbeat;
 pub mod message_id;
 pub mod properties;
 pub mod pull;
+pub mod recall;
 pub mod request_reply;
 pub mod route;
 pub mod send;

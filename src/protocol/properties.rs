@@ -30,6 +30,15 @@ pub const BUYER_ID: &str = "BUYER_ID";
 /// Property of the key that orders messages.
 pub const SHARDING_KEY: &str = "__SHARDINGKEY";
 
+/// Property of the namespace of a message's topic (R38).
+pub const INSTANCE_ID: &str = "INSTANCE_ID";
+/// Property of how often a consumer has had a message (R166).
+pub const RECONSUME_TIME: &str = "RECONSUME_TIME";
+/// Property of how often a consumer may have a message (R166).
+pub const MAX_RECONSUME_TIMES: &str = "MAX_RECONSUME_TIMES";
+/// What topics of messages that are to be consumed again begin with.
+pub const RETRY_TOPIC_PREFIX: &str = "%RETRY%";
+
 /// Property that makes a message a half one (R69).
 pub const HALF: &str = "TRAN_MSG";
 /// Property of the producer group that is asked about a half message (R69).

@@ -141,20 +141,26 @@ pub struct BrokerFigures {
 pub struct Avoidance {
     /// Whether brokers are avoided at all.
     pub enabled: bool,
-    /// How often a broker was put aside.
+    /// How often a broker was put aside, in the window or before it and still when it began.
     pub isolations: u64,
     /// Each of those times, or the first of them when there are very many.
     pub events: Vec<AvoidanceEvent>,
+    /// Probes sent to brokers that could not be reached; absent without a detector.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probes: Option<u64>,
+    /// Probes that found a broker reachable again; absent without a detector.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub found_reachable: Option<u64>,
 }
 
 /// A broker was put aside.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AvoidanceEvent {
-    /// Milliseconds since the measured window began.
+    /// Milliseconds since the measured window began; 0 for what was so before.
     pub at_ms: u64,
     /// Name of the broker.
     pub broker: String,
-    /// Milliseconds it is to be avoided.
+    /// Milliseconds it is to be avoided; of what began before the window, those inside it.
     pub for_ms: u64,
     /// What it did.
     pub cause: AvoidanceCause,

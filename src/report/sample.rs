@@ -78,6 +78,8 @@ pub(super) fn open() -> RunResult {
         enabled: true,
         isolations: 1,
         events: vec![event],
+        probes: Some(3),
+        found_reachable: Some(1),
     });
     facts.brokers[0].avoided_ms = Some(2_000);
     result(shard, facts)

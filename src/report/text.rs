@@ -409,11 +409,22 @@ fn avoidance(
     avoidance: Option<&Avoidance>,
     style: Style,
 ) -> io::Result<()> {
-    let Some(avoidance) = avoidance.filter(|avoidance| avoidance.isolations > 0) else {
+    let happened =
+        |avoidance: &&Avoidance| avoidance.isolations + avoidance.probes.unwrap_or(0) > 0;
+    let Some(avoidance) = avoidance.filter(happened) else {
         return Ok(());
     };
     let isolations = counted(avoidance.isolations, "isolation");
-    writeln!(out, "{} {isolations}", style.heading("Avoidance:"))?;
+    write!(out, "{} {isolations}", style.heading("Avoidance:"))?;
+    if let Some(probes) = avoidance.probes.filter(|probes| *probes > 0) {
+        let found = count(avoidance.found_reachable.unwrap_or(0));
+        let probes = counted(probes, "probe");
+        write!(
+            out,
+            ", {probes} of which {found} found a broker reachable again"
+        )?;
+    }
+    writeln!(out)?;
     for event in avoidance.events.iter().take(EVENTS_SHOWN) {
         let cause = match event.cause {
             AvoidanceCause::Latency => "latency",

@@ -11,8 +11,8 @@ use rmq_bench::broker::EmbeddedCluster;
 use rmq_bench::client::{ClientConfig, ClientInstance, FaultClass, FaultConfig, SendConfig};
 use rmq_bench::load::audit::AuditRecord;
 use rmq_bench::load::{
-    Arrivals, Bound, LoadError, LoadModel, LoadOutcome, LoadPlan, LoadRun, MessageShape, Rate,
-    SendMode, StopReason, StopSignal, WhenLate,
+    Arrivals, Bound, LoadError, LoadModel, LoadOutcome, LoadPlan, LoadRun, MessageShape, Offered,
+    Rate, SendMode, StopReason, StopSignal, WhenLate,
 };
 use rmq_bench::metrics::{Acks, Counters, Label, Summary};
 
@@ -24,10 +24,10 @@ pub(crate) const UNTIL_STOPPED: Duration = Duration::from_secs(120);
 pub(crate) fn plan(mode: SendMode, per_second: u64, bound: Bound) -> LoadPlan {
     LoadPlan {
         mode,
-        model: LoadModel::Open(Rate {
+        model: LoadModel::Open(Offered::Steady(Rate {
             messages: NonZeroU64::new(per_second).unwrap(),
             period_ns: NonZeroU64::new(1_000_000_000).unwrap(),
-        }),
+        })),
         arrivals: Arrivals::Constant,
         seed: 1,
         bound,

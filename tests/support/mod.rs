@@ -3,6 +3,7 @@
 
 pub(crate) mod binary;
 pub(crate) mod load;
+pub(crate) mod relay;
 
 use std::time::{Duration, Instant};
 

@@ -20,6 +20,7 @@ fn fields(reply: &RemotingCommand) -> SendReply<'static> {
     SendReply {
         offset_message_id: own(read.offset_message_id),
         transaction_id: read.transaction_id.map(own),
+        recall_handle: read.recall_handle.map(own),
         region_id: read.region_id.map(own),
         ..read
     }

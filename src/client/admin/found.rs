@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 
 use crate::client::compression::{UnpackError, unpack};
+use crate::client::namespace::Namespace;
 use crate::protocol::message_id::offset_id_text;
 use crate::protocol::properties;
 use crate::protocol::stored::StoredMessage;
@@ -85,6 +86,11 @@ impl FoundMessage {
             stored_bytes: stored.body.len(),
             body,
         }
+    }
+
+    /// Names its topic as users of this namespace do (R36).
+    pub(super) fn show_in(&mut self, namespace: &Namespace) {
+        self.topic = namespace.strip(&self.topic).into_owned();
     }
 
     /// The first property of this name.

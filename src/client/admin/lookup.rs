@@ -71,7 +71,8 @@ impl Admin {
         topic: &str,
         id: &str,
     ) -> Result<FoundMessage, AdminError> {
-        let (topic, id) = (topic.to_owned(), id.to_owned());
+        let topic = self.instance.namespace().wrap(topic).into_owned();
+        let id = id.to_owned();
         self.call(|call| async move {
             let (address, offset) = decode_offset_message_id(&id)
                 .map_err(|_| nothing(format!("{id} is no id of a place in a commit log")))?;
@@ -95,7 +96,8 @@ impl Admin {
         id: &str,
         from_ms: Option<i64>,
     ) -> Result<FoundMessage, AdminError> {
-        let (topic, id) = (topic.to_owned(), id.to_owned());
+        let topic = self.instance.namespace().wrap(topic).into_owned();
+        let id = id.to_owned();
         self.call(|call| async move {
             let route = call.route(&topic).await?;
             unique(&call, &route, topic, id, from_ms).await
@@ -114,7 +116,8 @@ impl Admin {
         id: &str,
         from_ms: Option<i64>,
     ) -> Result<FoundMessage, AdminError> {
-        let (topic, id) = (topic.to_owned(), id.to_owned());
+        let topic = self.instance.namespace().wrap(topic).into_owned();
+        let id = id.to_owned();
         self.call(|call| async move {
             let route = call.route(&topic).await?;
             let place = place_in(&route, &id);
@@ -142,7 +145,8 @@ impl Admin {
     ///
     /// # Errors
     /// No route; [`AdminError::NoMessage`] if nothing is found, or why a broker did not answer.
-    pub async fn query(&self, query: KeyQuery) -> Result<Found, AdminError> {
+    pub async fn query(&self, mut query: KeyQuery) -> Result<Found, AdminError> {
+        query.topic = self.instance.namespace().wrap(&query.topic).into_owned();
         self.call(|call| async move {
             let route = call.route(&query.topic).await?;
             let query = QueryMessage {
@@ -191,7 +195,11 @@ async fn view_at(
         .filter(|stored| u64::try_from(stored.commit_log_offset) == Ok(commit_log_offset));
     let mut budget = MOST_UNPACKED_BYTES;
     match stored {
-        Some(stored) => Ok(FoundMessage::of(&stored, &mut budget)),
+        Some(stored) => {
+            let mut message = FoundMessage::of(&stored, &mut budget);
+            message.show_in(&call.shared.namespace);
+            Ok(message)
+        }
         None => Err(nothing(format!(
             "{} has no message at {commit_log_offset} of its commit log",
             target.name
@@ -282,6 +290,9 @@ async fn ask_all(
         });
     }
     found.messages.sort_by_key(|message| message.stored_ms);
+    for message in &mut found.messages {
+        message.show_in(&call.shared.namespace);
+    }
     Ok(found)
 }
 

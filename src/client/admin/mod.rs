@@ -30,6 +30,7 @@ mod error;
 mod found;
 mod lookup;
 mod offsets;
+mod recall;
 mod topics;
 
 use std::sync::Arc;
@@ -104,6 +105,11 @@ struct Target {
 }
 
 impl Call {
+    /// A topic or group as users name it, as brokers do (R35).
+    fn wire(&self, name: &str) -> String {
+        self.shared.namespace.wrap(name).into_owned()
+    }
+
     fn left(&self) -> Duration {
         Duration::from_nanos(self.until.since(Nanos::now()))
     }
@@ -157,7 +163,8 @@ impl Call {
         command: RemotingCommand,
     ) -> Result<RemotingCommand, AdminError> {
         let (control, left) = (&self.shared.control, self.left());
-        let reply = control.request(&target.address, command, left).await?;
+        let address = self.shared.config.transport.send_address(&target.address);
+        let reply = control.request(&address, command, left).await?;
         if ResponseCode(reply.code) == ResponseCode::SUCCESS {
             return Ok(reply);
         }

@@ -77,7 +77,8 @@ impl Admin {
         group: &str,
         queue: &MessageQueue,
     ) -> Result<Option<i64>, AdminError> {
-        let figure = QueueFigure::ConsumerOffset(group.to_owned().into());
+        let group = self.instance.namespace().wrap(group).into_owned();
+        let figure = QueueFigure::ConsumerOffset(group.into());
         match self.figure(queue, figure).await {
             Ok(offset) => Ok(Some(offset)),
             Err(AdminError::Refused { code, .. }) if code == ResponseCode::QUERY_NOT_FOUND.0 => {
@@ -99,7 +100,8 @@ impl Admin {
     ) -> Result<Vec<QueueOffsets>, AdminError> {
         let topic = topic.to_owned();
         self.call(|call| async move {
-            let route = call.route(&topic).await?;
+            let route = call.route(&call.wire(&topic)).await?;
+            let topic = call.shared.namespace.strip(&topic).into_owned();
             let targets = masters(&route, &topic)?;
             let asked = call.each(targets, |call, target| {
                 let queues = queues_of(&route, &topic, &target);
@@ -141,7 +143,8 @@ impl Admin {
     ) -> Result<i64, AdminError> {
         let queue = queue.clone();
         self.call(|call| async move {
-            let target = call.master(&queue.broker, &queue.topic).await?;
+            let topic = call.wire(&queue.topic);
+            let target = call.master(&queue.broker, &topic).await?;
             ask(&call, &target, &queue, figure).await
         })
         .await
@@ -195,7 +198,7 @@ async fn ask(
     figure: QueueFigure<'static>,
 ) -> Result<i64, AdminError> {
     let query = QueueQuery {
-        topic: (&*queue.topic).into(),
+        topic: call.shared.namespace.wrap(&queue.topic),
         broker: (&*queue.broker).into(),
         queue_id: queue.queue_id,
         figure,

@@ -100,7 +100,8 @@ impl Admin {
     ///
     /// # Cancel safety
     /// The requests go on.
-    pub async fn create_topic(&self, new: NewTopic) -> Result<Vec<CreatedOn>, AdminError> {
+    pub async fn create_topic(&self, mut new: NewTopic) -> Result<Vec<CreatedOn>, AdminError> {
+        new.topic = self.instance.namespace().wrap(&new.topic).into_owned();
         new.check()?;
         self.call(|call| async move {
             let route = call.route(&new.key).await?;
@@ -136,7 +137,8 @@ impl Admin {
     pub async fn queues(&self, topic: &str) -> Result<Vec<MessageQueue>, AdminError> {
         let topic = topic.to_owned();
         self.call(|call| async move {
-            let route = call.route(&topic).await?;
+            let route = call.route(&call.wire(&topic)).await?;
+            let topic = call.shared.namespace.strip(&topic).into_owned();
             let table = BrokerTable::default();
             match PublishRoute::build(&route, QueueOrder::ByBroker, &table, false) {
                 Ok(publish) => Ok(publish.message_queues(&Arc::from(topic))),

@@ -34,7 +34,9 @@ pub struct SendAttempt<'a> {
     pub client_id: &'a str,
     /// Address this host is known by.
     pub born_host: Ipv4Addr,
-    /// Producer group.
+    /// Namespace of the client.
+    pub namespace: Option<&'a str>,
+    /// Producer group, with its namespace.
     pub group: &'a str,
     /// Whether an answer is asked for.
     pub mode: SendMode,
@@ -101,9 +103,10 @@ impl Attempt {
             namesrv: &config.namesrv,
             client_id: parts.instance.client_id(),
             born_host: parts.instance.address(),
+            namespace: parts.instance.namespace().name(),
             group: &parts.group,
             mode: parts.mode,
-            unit_mode: config.transport.unit_mode,
+            unit_mode: config.identity.unit_mode,
             queue: &parts.queue,
             broker_address: &parts.address,
             message,

@@ -234,7 +234,7 @@ impl Parts {
         };
         let request = PullRequest {
             group: self.producer.group().to_owned(),
-            topic: queue.topic.to_string(),
+            topic: instance.namespace().wrap(&queue.topic).into_owned(),
             queue_id: queue.queue_id,
             // Beyond the end, where the broker says where that is.
             offset: position.offset.unwrap_or(i64::MAX),
@@ -262,6 +262,7 @@ impl Parts {
 
     /// The messages of a pull; those whose bodies can't be unpacked have no answer.
     fn requests(&self, body: &Bytes, broker: &Arc<str>) -> Result<Vec<Request>, String> {
+        let namespace = self.producer.instance().namespace();
         let mut rest: &[u8] = body;
         let mut requests = Vec::new();
         while !rest.is_empty() {
@@ -272,7 +273,7 @@ impl Parts {
             let packed = body.slice_ref(stored.body);
             match unpack(&packed, stored.sys_flag, MOST_BODY_BYTES) {
                 Ok(body) => requests.push(Request {
-                    topic: stored.topic.to_owned(),
+                    topic: namespace.strip(stored.topic).into_owned(),
                     body,
                     properties: owned(stored.properties),
                     born_ms: stored.born_ms,

@@ -6,7 +6,7 @@ use crate::client::broker_table::BrokerId;
 use crate::client::error::ErrorKind;
 use crate::client::message::Message;
 use crate::client::publish_route::QueueRef;
-use crate::client::retry::AttemptError;
+use crate::client::retry::{AttemptError, RetryPolicy};
 use crate::protocol::message_id::UniqueSuffix;
 use crate::protocol::{HeaderView, RemotingCommand, ResponseCode, SendStatus};
 use crate::transport::{CloseReason, Entry, Nanos};
@@ -54,6 +54,16 @@ impl Track {
     #[must_use]
     pub fn broker(&self) -> Option<BrokerId> {
         self.queue.map(|queue| queue.broker)
+    }
+
+    /// When the attempt that begins is over: at `cap` while another one is possible (R148).
+    #[inline]
+    pub(super) fn deadline(&self, cap: Nanos, retry: &RetryPolicy) -> Nanos {
+        if cap >= self.budget_ends || retry.is_last(self.attempts, self.pinned) {
+            self.budget_ends
+        } else {
+            cap
+        }
     }
 
     /// Queue of the last attempt.

@@ -127,10 +127,11 @@ impl Trace {
         let most = validate::MAX_GROUP_CHARS - OWN_GROUP_CHARS;
         let traced: String = self.shared.producer_group.chars().take(most).collect();
         let list = client.namesrv.join(";");
-        let client = ClientConfig {
-            instance_name: Some(format!("PID_CLIENT_INNER_TRACE_PRODUCER_{list}")),
-            ..client.clone()
-        };
+        let mut client = client.clone();
+        client.identity.instance_name = Some(format!("PID_CLIENT_INNER_TRACE_PRODUCER_{list}"));
+        // All namespaces write to one topic, and to brokers' plain ports.
+        client.namespace = None;
+        client.transport.vip_channel = false;
         let send = SendConfig {
             group: format!("_INNER_TRACE_PRODUCER-{traced}-PRODUCE-{number}"),
             timeout: SEND_TIMEOUT,

@@ -2,6 +2,7 @@ use super::*;
 use crate::client::{CompressionKind, FaultGeneration, QueueOrder};
 use crate::config::print;
 use crate::config::profile::{BUILT_IN, Profile};
+use crate::config::setting::SettingValue;
 use crate::config::sources::environment;
 use crate::config::value::OutputFormat;
 use crate::load::{Arrivals, SendMode, WhenLate};
@@ -52,6 +53,24 @@ fn without_anything_the_defaults_of_the_contract_hold() {
     assert!(plan.notes.is_empty());
 }
 
+/// R39: what a name server's address tells is shown as a setting, unless one is given.
+#[test]
+fn a_namespace_is_given_or_told_by_an_address() {
+    let address = "namesrv=http://MQ_INST_a_b.example:80;b:1";
+    for (options, namespace) in [
+        (address, Some("MQ_INST_a_b")),
+        (&*format!("{address} namespace=ns1"), Some("ns1")),
+        ("namesrv=b:1", None),
+    ] {
+        let plan = plan(options);
+        assert_eq!(plan.client.namespace.as_deref(), namespace, "{options}");
+        let mut shown = plan.resolved.iter();
+        let shown = shown.find(|setting| setting.key == "namespace");
+        let written = namespace.map(|name| SettingValue::Text(name.to_owned()));
+        assert_eq!(shown.map(|setting| setting.value.clone()), written);
+    }
+}
+
 #[test]
 fn every_setting_reaches_its_owner() {
     let plan = plan(
@@ -61,8 +80,18 @@ fn every_setting_reaches_its_owner() {
          arrivals=poisson seed=7 shards=2 tick=1ms drain=2s output=a.json output=b.csv \
          format=md intervals=i.ndjson fail-if=p99>20ms strict=true max-error-rate=0.5% \
          no-color=true no-progress=true keys=k properties=a=1 wait-store=off \
-         trace=1.5% trace-topic=traces random-bytes=25% delay-level=3 compress=zstd compress-level=9 compress-over=1k",
+         trace=1.5% trace-topic=traces random-bytes=25% delay-level=3 compress=zstd compress-level=9 compress-over=1k \
+         namespace=ns client-ip=[::1] instance-name=i unit-name=u unit-mode=on vip-channel=on",
     );
+    let identity = Identity {
+        client_ip: Some("[::1]".into()),
+        instance_name: Some("i".into()),
+        unit_name: Some("u".into()),
+        unit_mode: true,
+    };
+    assert_eq!(plan.client.identity, identity);
+    assert_eq!(plan.client.namespace.as_deref(), Some("ns"));
+    assert!(plan.client.transport.vip_channel);
     let Target::Cluster { namesrv } = &plan.target else {
         panic!("a name server is given");
     };
@@ -85,10 +114,10 @@ fn every_setting_reaches_its_owner() {
     assert_eq!(plan.send.trace, Some(trace));
     let load = &plan.load;
     assert_eq!((load.mode, load.topic.as_str()), (SendMode::Sync, "T"));
-    let LoadModel::Open(rate) = load.model else {
+    let LoadModel::Open(rate) = &load.model else {
         panic!("a rate is an open loop");
     };
-    assert!((rate.per_second() - 50_000.0).abs() < 1e-9);
+    assert!((rate.peak_per_s() - 50_000.0).abs() < 1e-9);
     assert_eq!(load.bound.duration, Some(Duration::from_secs(5)));
     assert_eq!(load.bound.count, Some(1000));
     let expected = MessageShape {

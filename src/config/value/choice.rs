@@ -6,11 +6,11 @@ use std::str::FromStr;
 use super::ValueError;
 use crate::client::QueueOrder;
 use crate::config::suggest;
-use crate::load::{Arrivals, ResponderKind, SendMode, WhenLate};
+use crate::load::{ResponderKind, SendMode, WhenLate};
 use crate::protocol::SerializeType;
 
 /// Finds `text` among the names, or says which there are.
-fn pick<T: Copy>(text: &str, names: &[(&str, T)]) -> Result<T, ValueError> {
+pub(super) fn pick<T: Copy>(text: &str, names: &[(&str, T)]) -> Result<T, ValueError> {
     if let Some((_, value)) = names.iter().find(|(name, _)| *name == text) {
         return Ok(*value);
     }
@@ -54,14 +54,6 @@ choice! {
         "catch-up" => WhenLate::CatchUp,
         "skip" => WhenLate::Skip,
         "abort" => WhenLate::Abort,
-    }
-}
-
-choice! {
-    /// What `--arrivals` says.
-    ArrivalsSetting(Arrivals) {
-        "constant" => Arrivals::Constant,
-        "poisson" => Arrivals::Poisson,
     }
 }
 

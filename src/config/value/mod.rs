@@ -6,11 +6,12 @@
 //! - [`moment`]: a point in time
 //! - [`choice`]: one of a few names; [`switch`]: on or off
 //! - [`batch`]: size of a batch; [`message`]: keys, properties, compression
-//! - [`name`]: topic, group, tags; [`namesrv`]: name server addresses; [`path`]: files
-//! - [`fault_table`], [`stall`]: the two compound ones
+//! - [`name`]: topic, group, namespace, tags, parts of ids; [`namesrv`]: name server addresses; [`path`]: files
+//! - [`rate_plan`], [`arrivals`], [`fault_table`], [`stall`]: the compound ones
 //!
 //! Nothing in here knows options, keys or files: the caller adds where a value came from.
 
+pub mod arrivals;
 pub mod batch;
 pub mod choice;
 pub mod count;
@@ -23,25 +24,27 @@ pub mod namesrv;
 pub mod number;
 pub mod path;
 pub mod rate;
+pub mod rate_plan;
 pub mod share;
 pub mod size;
 pub mod stall;
 pub mod switch;
 
+pub use arrivals::ArrivalsSetting;
 pub use batch::BatchSetting;
 pub use choice::{
-    ArrivalsSetting, HeaderSetting, ModeSetting, OutputFormat, QueueOrderSetting, ResponderSetting,
-    WhenLateSetting,
+    HeaderSetting, ModeSetting, OutputFormat, QueueOrderSetting, ResponderSetting, WhenLateSetting,
 };
 pub use count::CountSetting;
 pub use duration::DurationSetting;
 pub use fault_table::FaultTableSetting;
 pub use message::{CompressSetting, Keys, Properties};
 pub use moment::Moment;
-pub use name::{GroupName, HostName, Tags, TopicName};
+pub use name::{GroupName, HostName, IdPart, NamespaceName, Tags, TopicName};
 pub use namesrv::NamesrvList;
 pub use path::{FilePath, OutputFile};
 pub use rate::RateSetting;
+pub use rate_plan::RatePlan;
 pub use share::ShareSetting;
 pub use size::SizeSetting;
 pub use stall::StallSetting;

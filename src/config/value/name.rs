@@ -14,6 +14,14 @@ pub struct TopicName(pub String);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GroupName(pub String);
 
+/// A namespace (R35).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamespaceName(pub String);
+
+/// Part of a client id (R10).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdPart(pub String);
+
 /// Value of the message property TAGS; empty for none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tags(pub String);
@@ -66,6 +74,24 @@ impl FromStr for GroupName {
     }
 }
 
+impl FromStr for NamespaceName {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        validate::namespace(text).map_err(reason)?;
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl FromStr for IdPart {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        validate::id_part("part of a client id", text).map_err(reason)?;
+        Ok(Self(text.to_owned()))
+    }
+}
+
 impl FromStr for Tags {
     type Err = ValueError;
 
@@ -90,6 +116,18 @@ impl fmt::Display for GroupName {
     }
 }
 
+impl fmt::Display for NamespaceName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for IdPart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 impl fmt::Display for Tags {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -109,6 +147,17 @@ mod tests {
         assert!("rmq_bench_producer".parse::<GroupName>().is_ok());
         let error = "DEFAULT_PRODUCER".parse::<GroupName>().expect_err("R8");
         assert!(error.to_string().contains("reserved"), "{error}");
+    }
+
+    #[test]
+    fn parts_of_ids_keep_clear_of_what_joins_them() {
+        assert!("[::1]".parse::<IdPart>().is_ok());
+        assert!("PID;a:1;b:2".parse::<IdPart>().is_ok());
+        for bad in ["", "a@b", "a b", "a\nb"] {
+            assert!(bad.parse::<IdPart>().is_err(), "{bad:?}");
+        }
+        assert!("ns-1".parse::<NamespaceName>().is_ok());
+        assert!("ns%".parse::<NamespaceName>().is_err());
     }
 
     #[test]

@@ -1,9 +1,10 @@
-//! Name server addresses: `host:port`, several separated by `;` or `,` (R17).
+//! Name server addresses: `host:port`, several separated by `;` or `,`, also as `http://host:port` (R17).
 
 use std::fmt;
 use std::str::FromStr;
 
 use super::ValueError;
+use crate::client::namesrv::without_scheme;
 
 /// At least one `host:port`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +42,7 @@ impl FromStr for NamesrvList {
             .split([';', ','])
             .map(str::trim)
             .filter(|address| !address.is_empty())
-            .map(ToOwned::to_owned)
+            .map(|address| without_scheme(address).to_owned())
             .collect();
         if addresses.is_empty() {
             return Err(ValueError::new("no name server is named"));
@@ -61,6 +62,7 @@ impl fmt::Display for NamesrvList {
 mod tests {
     use super::*;
 
+    /// R17.
     #[test]
     fn lists_are_split_and_written_with_semicolons() {
         for (text, written) in [
@@ -68,6 +70,7 @@ mod tests {
             ("a:1;b:65535", "a:1;b:65535"),
             ("a:1, b:2 ;", "a:1;b:2"),
             ("[::1]:9876", "[::1]:9876"),
+            ("http://MQ_INST_a_b.x:80;b:1", "MQ_INST_a_b.x:80;b:1"),
         ] {
             assert_eq!(
                 text.parse::<NamesrvList>().expect(text).to_string(),
@@ -86,7 +89,7 @@ mod tests {
             ("host:70000", "1 to 65535"),
             ("host:", "1 to 65535"),
             (":9876", "no host"),
-            ("http://host:9876", "URL"),
+            ("https://host:9876", "URL"),
             ("", "no name server"),
             (" ; ", "no name server"),
             ("good:9876;bad", "`bad` has no port"),

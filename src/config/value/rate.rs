@@ -1,4 +1,4 @@
-//! The offered rate: `50k`, `50000/s`, `3M/min`, `0.5/s`, `max`.
+//! The offered rate: `50k`, `50000/s`, `3M/min`, `0.5/s`, `max`, or a plan.
 
 use std::fmt;
 use std::num::NonZeroU64;
@@ -6,18 +6,21 @@ use std::str::FromStr;
 
 use super::ValueError;
 use super::number::Decimal;
+use super::rate_plan::{RatePlan, is_plan};
 use crate::load::Rate;
 
 /// Most messages per second that are believed: far above what any client has sent.
 const MOST_PER_SECOND: f64 = 100e6;
 
 /// What `--rate` says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum RateSetting {
     /// As many as the answers allow: a closed loop.
     Max,
     /// A rate to keep, whatever the cluster does: an open loop.
     Limited(LimitedRate),
+    /// One that changes, kept as well.
+    Planned(RatePlan),
 }
 
 /// A number of messages per second, minute or hour; above zero.
@@ -117,6 +120,7 @@ impl FromStr for RateSetting {
     fn from_str(text: &str) -> Result<Self, ValueError> {
         match text.trim() {
             "max" => Ok(Self::Max),
+            plan if is_plan(plan) => plan.parse().map(Self::Planned),
             limited => limited.parse().map(Self::Limited),
         }
     }
@@ -127,6 +131,7 @@ impl fmt::Display for RateSetting {
         match self {
             Self::Max => f.write_str("max"),
             Self::Limited(rate) => rate.fmt(f),
+            Self::Planned(plan) => plan.fmt(f),
         }
     }
 }

@@ -21,6 +21,8 @@ pub struct SendReply<'a> {
     pub transaction_id: Option<Cow<'a, str>>,
     /// `MSG_REGION`.
     pub region_id: Option<Cow<'a, str>>,
+    /// Of a timer message: what recalls it (R199; 5.3.2 and later).
+    pub recall_handle: Option<Cow<'a, str>>,
 }
 
 impl Default for SendReply<'_> {
@@ -32,6 +34,7 @@ impl Default for SendReply<'_> {
             queue_offset: -1,
             transaction_id: None,
             region_id: None,
+            recall_handle: None,
         }
     }
 }
@@ -57,6 +60,7 @@ impl<'a> SendReply<'a> {
             },
             "transactionId" => reply.transaction_id = Some(value),
             "MSG_REGION" => reply.region_id = Some(value),
+            "recallHandle" => reply.recall_handle = Some(value),
             _ => {}
         })?;
         wrong.map_or(Ok(reply), |field| Err(DecodeError::IllegalValue(field)))

@@ -96,7 +96,7 @@ fn what_brokers_retries_and_avoidance_did_is_shown() {
         "Statuses: FLUSH_DISK_TIMEOUT 10, SEND_OK 19,976",
         "Retries: 20 of 20,015 attempts, for 20 sends of which 12 recovered; because of timeout 20",
         "Errors: rejected_13 8, timeout 1",
-        "Avoidance: 1 isolation\n  at 1.20 s broker-a for 2.00 s (latency 600 ms)",
+        "Avoidance: 1 isolation, 3 probes of which 1 found a broker reachable again\n  at 1.20 s broker-a for 2.00 s (latency 600 ms)",
         "Generator: 1 shard, 2 connections, 10.0 µs CPU per message, 10.0 % of a core busy, \
          0.100 writes and 0.150 reads per message, answers timed when the kernel received them, RSS 12.3 MiB",
     ] {
