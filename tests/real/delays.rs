@@ -1,13 +1,8 @@
 //! Messages a real cluster delivers later, and what it refuses of them.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
-
-#[path = "support/real/mod.rs"]
-mod real;
-
 use std::time::{Duration, Instant, SystemTime};
 
-use real::Cluster;
+use crate::cluster::Cluster;
 use rmq_bench::client::{ClientError, Delivery, ErrorKind, Message};
 
 /// Longest that 5.x keeps a message, in seconds, unless told otherwise.

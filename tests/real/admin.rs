@@ -1,14 +1,5 @@
 //! Administration of a real RocketMQ: what brokers answer agrees with what was sent.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a test may panic, and its numbers are small"
-)]
-
 use std::collections::HashMap;
 use std::process::Command;
 use std::sync::Arc;

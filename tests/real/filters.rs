@@ -1,13 +1,8 @@
 //! What consumers of RocketMQ's own client get of our messages when they ask for a part of them.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
-
-#[path = "support/real/mod.rs"]
-mod real;
-
 use std::collections::{BTreeMap, BTreeSet};
 
-use real::Cluster;
+use crate::cluster::Cluster;
 use rmq_bench::client::Message;
 use serde_json::Value;
 

@@ -1,18 +1,8 @@
 //! Encrypted connections to a real cluster.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::cast_possible_truncation,
-    reason = "a test may panic, and its numbers are small"
-)]
-
-#[path = "support/real/mod.rs"]
-mod real;
-
 use std::process::Stdio;
 
-use real::{Cluster, mode_is_stored_whole};
+use crate::cluster::{Cluster, mode_is_stored_whole};
 
 #[test]
 #[ignore = "needs a real cluster; scripts/test starts one"]

@@ -3,7 +3,6 @@
 //!
 //! What was sent is counted by the brokers' own queue offsets and read back by a program built on
 //! RocketMQ's Java client, which shares no code with this crate.
-#![allow(dead_code, reason = "each file of tests uses a part of it")]
 
 pub(crate) mod hurt;
 

@@ -1,20 +1,10 @@
 //! Request and reply on a real cluster, with ourselves and with Java at the other end.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::cast_possible_truncation,
-    reason = "a test may panic, and its numbers are small"
-)]
-
-#[path = "support/real/mod.rs"]
-mod real;
-
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 use std::sync::Arc;
 
-use real::{Cluster, JavaPeer, MOST_REFUSED, keep, result};
+use crate::cluster::{Cluster, JavaPeer, MOST_REFUSED, keep, result};
 use rmq_bench::client::{Request, RequestHandler, Responder};
 
 const REQUESTS: &str =

@@ -1,17 +1,7 @@
 //! Brokers of a real cluster that hang or are killed under load: nothing acknowledged is lost.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::cast_possible_truncation,
-    reason = "a test may panic, and its numbers are small"
-)]
-
-#[path = "support/real/mod.rs"]
-mod real;
-
-use real::hurt::{Hurt, acked_by, assert_nothing_acked_is_lost, at_s};
-use real::{Cluster, lines};
+use crate::cluster::hurt::{Hurt, acked_by, assert_nothing_acked_is_lost, at_s};
+use crate::cluster::{Cluster, lines};
 use rmq_bench::report::figures::Avoidance;
 
 /// The load under which a broker is stopped or killed.

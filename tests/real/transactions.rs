@@ -1,21 +1,11 @@
 //! Transactions on a real cluster: told, asked for, and ended through the restart of a broker.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::cast_possible_truncation,
-    reason = "a test may panic, and its numbers are small"
-)]
-
-#[path = "support/real/mod.rs"]
-mod real;
-
 use std::collections::HashSet;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use real::hurt::{Hurt, acked_by, at_s};
-use real::{Cluster, MOST_REFUSED, assert_whole, audit, keep, result};
+use crate::cluster::hurt::{Hurt, acked_by, at_s};
+use crate::cluster::{Cluster, MOST_REFUSED, assert_whole, audit, keep, result};
 use rmq_bench::client::Resolution;
 use rmq_bench::load::TransactionShape;
 use rmq_bench::protocol::UniqueId;

@@ -1,19 +1,9 @@
 //! RocketMQ's message trace: what our records are to its own tool.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::cast_possible_truncation,
-    reason = "a test may panic, and its numbers are small"
-)]
-
-#[path = "support/real/mod.rs"]
-mod real;
-
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use real::{Cluster, MOST_REFUSED, audit, keep, result, root};
+use crate::cluster::{Cluster, MOST_REFUSED, audit, keep, result, root};
 
 /// What RocketMQ's tool says of the sending of a message; brokers need a moment to find it by its key.
 fn trace_of(cluster: &Cluster, trace_topic: &str, id: &str) -> String {

@@ -1,12 +1,5 @@
 //! Who a client is, on a real RocketMQ: its namespace, its id and unit, the ports it goes to.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test may panic"
-)]
-
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, Mutex};

@@ -1,19 +1,9 @@
 //! What Java's consumers of a real cluster read of our messages: bodies, properties, order, delays.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::cast_possible_truncation,
-    reason = "a test may panic, and its numbers are small"
-)]
-
-#[path = "support/real/mod.rs"]
-mod real;
-
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-use real::{Cluster, MOST_REFUSED, assert_carries, keep, result};
+use crate::cluster::{Cluster, MOST_REFUSED, assert_carries, keep, result};
 use rmq_bench::load::MessageShape;
 use serde_json::Value;
 

@@ -1,16 +1,6 @@
 //! Every mode on a real cluster: what is told as acknowledged is stored, once and whole.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::cast_possible_truncation,
-    reason = "a test may panic, and its numbers are small"
-)]
-
-#[path = "support/real/mod.rs"]
-mod real;
-
-use real::{Cluster, MOST_REFUSED, mode_is_stored_whole, result};
+use crate::cluster::{Cluster, MOST_REFUSED, mode_is_stored_whole, result};
 
 #[test]
 #[ignore = "needs a real cluster; scripts/test starts one"]

@@ -1,19 +1,9 @@
 //! Accounts of a real cluster with access control.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::cast_possible_truncation,
-    reason = "a test may panic, and its numbers are small"
-)]
-
-#[path = "support/real/mod.rs"]
-mod real;
-
 use std::fs;
 use std::process::Stdio;
 
-use real::{Cluster, MOST_REFUSED, result};
+use crate::cluster::{Cluster, MOST_REFUSED, result};
 
 /// R184: every kind of send under access control, with the right account, a wrong one, and none.
 #[test]
