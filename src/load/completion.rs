@@ -5,12 +5,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::client::incoming::push_answer;
 use crate::client::send::{AttemptResult, Ended, Outgoing};
 use crate::load::ends::HalfStored;
-use crate::load::shard::{Answer, LoadToken, Shard, label};
+use crate::load::shard::{Answer, LoadToken, Refusal, Shard, label};
 use crate::load::traces::Traces;
 use crate::metrics::Label;
 use crate::protocol::send::SendRequestView;
 use crate::protocol::{
-    DecodeError, HeaderView, RemotingCommand, RequestCode, SendStatus, UniqueId, properties,
+    DecodeError, FlowControl, HeaderView, RemotingCommand, RequestCode, ResponseCode, SendStatus,
+    UniqueId, properties,
 };
 use crate::transport::driver::not_supported;
 use crate::transport::{CloseReason, Entry, Handler, Nanos};
@@ -32,6 +33,7 @@ pub struct LoadHandler {
     shard: SharedShard,
     ended: Vec<Ended<LoadToken>>,
     remark: Option<(Label, String)>,
+    refusals: Vec<Refusal>,
     late: u64,
     noted: Option<Noted>,
 }
@@ -69,6 +71,7 @@ impl LoadHandler {
             shard,
             ended: Vec::new(),
             remark: None,
+            refusals: Vec::new(),
             late: 0,
             noted: None,
         }
@@ -93,6 +96,31 @@ impl LoadHandler {
     }
 }
 
+impl LoadHandler {
+    /// Keeps a broker's words, and what they say of its load.
+    #[cold]
+    fn note_refusal(&mut self, header: &HeaderView<'_>) {
+        let Some(ended) = self.ended.last() else {
+            return;
+        };
+        let AttemptResult::Failed(error) = ended.result else {
+            return;
+        };
+        let remark = header.remark.as_deref().unwrap_or_default();
+        let (send, code) = (&ended.send, ResponseCode(header.code));
+        if let (Some(broker), Some(flow)) = (send.track.broker(), FlowControl::of(code, remark)) {
+            self.refusals.push(Refusal {
+                intended: send.carrier.intended(),
+                broker,
+                flow,
+            });
+        }
+        if self.remark.is_none() && !remark.is_empty() {
+            self.remark = Some((label(error.kind()), remark.to_owned()));
+        }
+    }
+}
+
 /// The request a pushed answer belongs to; `None` for one that no load has sent.
 fn answered(header: &HeaderView<'_>) -> Result<Option<UniqueId>, DecodeError> {
     let pushed = SendRequestView::parse(header)?;
@@ -113,12 +141,10 @@ impl Handler<Outgoing<LoadToken>> for LoadHandler {
     ) {
         let ended = Ended::by_reply(entry, header, at);
         let result = ended.result;
-        if let (AttemptResult::Failed(error), Some(remark), None) =
-            (result, &header.remark, &self.remark)
-        {
-            self.remark = Some((label(error.kind()), remark.to_string()));
-        }
         self.ended.push(ended);
+        if let AttemptResult::Failed(_) = result {
+            self.note_refusal(header);
+        }
         if let (Some(noted), AttemptResult::Stored(status)) = (&mut self.noted, result)
             && let Some(ended) = self.ended.last()
         {
@@ -165,6 +191,9 @@ impl Handler<Outgoing<LoadToken>> for LoadHandler {
         shard.note_late(std::mem::take(&mut self.late), at);
         if let Some((kind, remark)) = self.remark.take() {
             shard.note_remark(kind, &remark);
+        }
+        if !self.refusals.is_empty() {
+            shard.note_refusals(&mut self.refusals);
         }
         match &mut self.noted {
             None | Some(Noted::Answers(_)) => {}

@@ -23,6 +23,7 @@ use crate::load::plan::WhenLate;
 use crate::load::source::{Due, Source};
 use crate::load::transactions::EndCounts;
 use crate::metrics::{Label, Recorder, SendTimes};
+use crate::protocol::FlowControl;
 use crate::protocol::message_id::UniqueSuffix;
 use crate::transport::Nanos;
 
@@ -61,6 +62,14 @@ impl LoadToken {
     pub(super) fn intended(&self) -> Nanos {
         self.intended
     }
+}
+
+/// An attempt that a broker refused for want of room or time.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    pub(super) intended: Nanos,
+    pub(super) broker: BrokerId,
+    pub(super) flow: FlowControl,
 }
 
 impl Carrier for LoadToken {
@@ -514,6 +523,9 @@ impl Shard {
         if let Some(kind) = ended.send.carrier.retried_for {
             recorder.attempt_failed(None, label(kind), true);
         }
+        if track.maybe_stored {
+            recorder.maybe_stored_twice();
+        }
         match ended.result {
             AttemptResult::Stored(status) => {
                 recorder.acked(broker, status, &times, track.attempts);
@@ -618,6 +630,15 @@ impl Shard {
         if self.remarks.len() < 32 && !self.remarks.iter().any(|(known, _)| *known == kind) {
             self.remarks
                 .push((kind, remark.chars().take(300).collect()));
+        }
+    }
+
+    /// Counts refusals for want of room or time.
+    #[cold]
+    pub(super) fn note_refusals(&mut self, refusals: &mut Vec<Refusal>) {
+        for refusal in refusals.drain(..) {
+            let recorder = self.recorders.of(self.window.contains(refusal.intended));
+            recorder.refused(refusal.broker.index(), &refusal.flow);
         }
     }
 

@@ -30,6 +30,13 @@ pub struct Counters {
     pub retried_sends: u64,
     /// Those of `retried_sends` that were acknowledged.
     pub recovered_sends: u64,
+    /// Those of `recovered_sends` of which an earlier attempt may have been stored as well.
+    pub possible_duplicates: u64,
+    /// What earlier attempts cost `recovered_sends`: the times from the first submission to the first byte of the
+    /// last attempt, summed, in nanoseconds.
+    pub retry_ns: u64,
+    /// The longest of those times.
+    pub longest_retry_ns: u64,
     /// Acknowledged sends by status, in the order of [`SendStatus::ALL`].
     pub by_status: [u64; SendStatus::ALL.len()],
     /// Failed and unknown sends by the reason of their end.
@@ -71,6 +78,9 @@ impl Counters {
         self.late_replies += other.late_replies;
         self.retried_sends += other.retried_sends;
         self.recovered_sends += other.recovered_sends;
+        self.possible_duplicates += other.possible_duplicates;
+        self.retry_ns = self.retry_ns.saturating_add(other.retry_ns);
+        self.longest_retry_ns = self.longest_retry_ns.max(other.longest_retry_ns);
         for (sum, count) in self.by_status.iter_mut().zip(other.by_status) {
             *sum += count;
         }

@@ -9,6 +9,7 @@
 //! - [`latency`]: a histogram as a result carries it
 //! - [`label`]: counts by kind of failure
 //! - [`counters`]: the accounts of sends and attempts, over all and per broker
+//! - [`refusals`]: attempts refused for want of room or time, by what the brokers said
 //! - [`recorder`]: where a shard writes, per message
 //! - [`interval`]: one second for the live view and the interval log
 //! - [`summary`]: the measured window
@@ -20,6 +21,7 @@ pub mod interval;
 pub mod label;
 pub mod latency;
 pub mod recorder;
+pub mod refusals;
 pub mod summary;
 pub mod units;
 
@@ -29,4 +31,5 @@ pub use interval::{BrokerInterval, Interval, Phase, Quantiles};
 pub use label::{Label, LabelCounts};
 pub use latency::LatencySummary;
 pub use recorder::{BrokerRecord, Recorder, SendTimes, Totals};
+pub use refusals::{Refusals, Refused};
 pub use summary::{Acks, OpenSum, Summary};

@@ -12,11 +12,13 @@
 //! the same broker, also when its answer never came. All times are nanoseconds of one monotonic
 //! clock. A recorder moves to the collector by [`Recorder::hand_over`], once a second.
 
+use crate::protocol::FlowControl;
 use crate::protocol::code::SendStatus;
 
 use super::counters::Counters;
 use super::histogram::{Counter, LatencyHistogram};
 use super::label::{Label, LabelCounts};
+use super::refusals::Refusals;
 
 /// A recorder wide enough for a whole run.
 pub type Totals = Recorder<u64>;
@@ -47,6 +49,8 @@ pub struct BrokerRecord<C: Counter = u32> {
     pub retries: u64,
     /// Failed attempts by reason.
     pub errors: LabelCounts,
+    /// Those of them refused for want of room or time.
+    pub refusals: Refusals,
     /// Intended → received, of the sends this broker acknowledged.
     pub response: LatencyHistogram<C>,
     /// Written → received, of the attempts this broker acknowledged.
@@ -69,6 +73,7 @@ impl<C: Counter> BrokerRecord<C> {
             failed: 0,
             retries: 0,
             errors: LabelCounts::default(),
+            refusals: Refusals::default(),
             response: LatencyHistogram::new(),
             service: LatencyHistogram::new(),
         }
@@ -80,6 +85,7 @@ impl<C: Counter> BrokerRecord<C> {
         self.failed += other.failed;
         self.retries += other.retries;
         self.errors.merge(&other.errors);
+        self.refusals.merge(&other.refusals);
         self.response.add(&other.response);
         self.service.add(&other.service);
     }
@@ -87,6 +93,7 @@ impl<C: Counter> BrokerRecord<C> {
     fn clear(&mut self) {
         (self.attempts, self.acked, self.failed, self.retries) = (0, 0, 0, 0);
         self.errors.clear();
+        self.refusals.clear();
         self.response.clear();
         self.service.clear();
     }
@@ -192,6 +199,19 @@ impl<C: Counter> Recorder<C> {
         }
     }
 
+    /// An attempt that failed was refused for want of room or time.
+    #[cold]
+    pub fn refused(&mut self, broker: usize, flow: &FlowControl) {
+        let count = self.weight.count;
+        self.broker_mut(broker).refusals.note(flow, count);
+    }
+
+    /// A send that is about to be acknowledged had attempts before, one of which may have been stored.
+    #[cold]
+    pub fn maybe_stored_twice(&mut self) {
+        self.counters.possible_duplicates += self.weight.count;
+    }
+
     /// A send was acknowledged by the broker of its last attempt.
     #[inline]
     pub fn acked(&mut self, broker: usize, status: SendStatus, times: &SendTimes, attempts: u32) {
@@ -201,6 +221,9 @@ impl<C: Counter> Recorder<C> {
         self.ended(attempts, true);
         let queue = times.written_ns.saturating_sub(times.submitted_ns);
         self.queue.record_n(queue, cells);
+        if attempts > 1 {
+            self.retry_cost(queue);
+        }
         let record = self.broker_mut(broker);
         record.acked += count;
         let response = times.received_ns.saturating_sub(times.intended_ns);
@@ -270,6 +293,14 @@ impl<C: Counter> Recorder<C> {
             self.counters.retried_sends += self.weight.count;
             self.counters.recovered_sends += if acked { self.weight.count } else { 0 };
         }
+    }
+
+    #[cold]
+    fn retry_cost(&mut self, queue_ns: u64) {
+        let counters = &mut self.counters;
+        let all = queue_ns.saturating_mul(self.weight.count);
+        counters.retry_ns = counters.retry_ns.saturating_add(all);
+        counters.longest_retry_ns = counters.longest_retry_ns.max(queue_ns);
     }
 
     #[inline]

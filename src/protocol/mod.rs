@@ -16,6 +16,7 @@
 //! - [`trace`]: what became of messages, for RocketMQ's message trace
 //! - [`signature`]: requests signed for an account
 //! - [`properties`], [`message_id`]: message properties string, unique and offset message ids
+//! - [`flow_control`]: what a busy broker says in its refusals
 //! - [`code`]: request, response and language codes, send statuses
 
 pub mod admin;
@@ -23,6 +24,7 @@ pub mod batch;
 pub mod code;
 pub mod command;
 pub mod error;
+pub mod flow_control;
 pub mod frame;
 pub mod header;
 pub mod heartbeat;
@@ -42,6 +44,7 @@ pub mod transaction;
 pub use code::{Language, RequestCode, ResponseCode, SendStatus};
 pub use command::RemotingCommand;
 pub use error::DecodeError;
+pub use flow_control::{FlowClass, FlowControl};
 pub use frame::{Frame, FrameLimits};
 pub use header::{HeaderView, SerializeType};
 pub use message_id::UniqueId;

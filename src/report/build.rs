@@ -12,6 +12,7 @@ use crate::verdict::Verdict;
 use super::figures::{
     Accounts, Avoidance, BrokerFigures, GeneratorFigures, Latency, Rates, ReceiveTimes, Retries,
 };
+use super::flow_control;
 use super::host::{Host, Memory};
 use super::requests::RequestFigures;
 use super::result::{LoadModel, Mode, Run, RunResult, SCHEMA_VERSION, Tool, Window};
@@ -95,6 +96,7 @@ pub fn build_result(summary: &Summary, facts: RunFacts) -> RunResult {
         rate: rates(summary, facts.run.load_model),
         accounts: accounts(summary, answered),
         retries: retries(summary, facts.attempts_allowed),
+        flow_control: flow_control::figures(summary, &facts.brokers),
         latency: latency(summary, answered, receive_times),
         brokers: brokers(summary, &facts.brokers, answered),
         generator: generator(summary, &facts.generator, receive_times),
@@ -142,6 +144,7 @@ fn accounts(summary: &Summary, answered: bool) -> Accounts {
 
 fn retries(summary: &Summary, attempts_allowed: u32) -> Retries {
     let counters = summary.counters();
+    let recovered = counters.recovered_sends;
     let mut by_attempt = counters.by_attempt.clone();
     while by_attempt.len() < attempts_allowed as usize {
         by_attempt.push(0);
@@ -150,6 +153,10 @@ fn retries(summary: &Summary, attempts_allowed: u32) -> Retries {
         attempts: counters.attempts(),
         retried_sends: counters.retried_sends,
         recovered_sends: counters.recovered_sends,
+        share: share(counters.retries(), counters.attempts()),
+        possible_duplicates: counters.possible_duplicates,
+        added_mean_ns: counters.retry_ns.checked_div(recovered),
+        added_max_ns: (recovered > 0).then_some(counters.longest_retry_ns),
         by_attempt,
         by_reason: counters.retry_reasons.to_map(),
     }

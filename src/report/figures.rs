@@ -64,7 +64,7 @@ pub struct Accounts {
 }
 
 /// Attempts: requests handed to the transport for the sends of the measured window.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Retries {
     /// Attempts of all sends.
     pub attempts: u64,
@@ -72,6 +72,19 @@ pub struct Retries {
     pub retried_sends: u64,
     /// Those of `retried_sends` that were acknowledged.
     pub recovered_sends: u64,
+    /// Share of the attempts that were not the first of their send, from 0 to 1; absent without attempts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<f64>,
+    /// Recovered sends of which an earlier attempt may have been stored too: its bytes had left and no answer came.
+    #[serde(default)]
+    pub possible_duplicates: u64,
+    /// By how much earlier attempts made recovered sends longer, from the first submission to the first byte of the
+    /// last attempt: the mean in nanoseconds, part of `latency.queue`. Absent where none recovered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub added_mean_ns: Option<u64>,
+    /// The longest of these times in nanoseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub added_max_ns: Option<u64>,
     /// How many attempts were the first, second, … of their send; as long as attempts were allowed.
     pub by_attempt: Vec<u64>,
     /// Attempts after the first, by the kind of failure before them.

@@ -17,6 +17,7 @@
 pub mod build;
 pub mod csv;
 pub mod figures;
+pub mod flow_control;
 pub mod host;
 pub mod intervals;
 pub mod json;

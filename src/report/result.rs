@@ -11,6 +11,7 @@ use crate::verdict::Verdict;
 use super::figures::{
     Accounts, Avoidance, BrokerFigures, GeneratorFigures, Latency, Rates, Retries, ThresholdOutcome,
 };
+use super::flow_control::FlowControlFigures;
 use super::host::Host;
 use super::requests::RequestFigures;
 use super::traces::TraceFigures;
@@ -52,6 +53,10 @@ pub struct RunResult {
     pub accounts: Accounts,
     /// The attempts of those sends.
     pub retries: Retries,
+    /// Attempts that brokers refused by their flow control, by what they said, the most frequent first; absent where
+    /// none was.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub flow_control: Vec<FlowControlFigures>,
     /// What became of transactions; absent in other modes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transactions: Option<TransactionFigures>,

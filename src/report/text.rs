@@ -18,7 +18,7 @@ use super::figures::{Avoidance, AvoidanceCause, ReceiveTimes};
 use super::result::{LoadModel, Mode, Run, RunResult, TargetKind};
 use super::style::Style;
 use super::table::Figures;
-use super::{requests, traces, transactions};
+use super::{flow_control, requests, traces, transactions};
 
 /// Avoidance events shown; the JSON result has them all.
 const EVENTS_SHOWN: usize = 5;
@@ -102,6 +102,7 @@ fn lines(
     }
     writeln!(out)?;
     retries(out, result, style)?;
+    flow_control::write(out, &result.flow_control, style)?;
     if let Some(figures) = &result.transactions {
         transactions::write(out, figures, style)?;
     }
@@ -382,16 +383,27 @@ fn retries(out: &mut (impl Write + ?Sized), result: &RunResult, style: Style) ->
     let retries = &result.retries;
     let further: u64 = retries.by_attempt.iter().skip(1).sum();
     if further > 0 {
-        writeln!(
+        let share = retries
+            .share
+            .map_or_else(String::new, |share| format!(" ({})", percent(share)));
+        write!(
             out,
-            "{} {} of {} attempts, for {} of which {} recovered; because of {}",
+            "{} {} of {} attempts{share}, for {} of which {} recovered",
             style.heading("Retries:"),
             count(further),
             count(retries.attempts),
             counted(retries.retried_sends, "send"),
             count(retries.recovered_sends),
-            kinds(&retries.by_reason),
         )?;
+        if let (Some(mean), Some(max)) = (retries.added_mean_ns, retries.added_max_ns) {
+            let (mean, max) = (duration(mean), duration(max));
+            write!(out, " (later by {mean} on average, {max} at most)")?;
+        }
+        if retries.possible_duplicates > 0 {
+            let twice = count(retries.possible_duplicates);
+            write!(out, " and {twice} may be stored twice")?;
+        }
+        writeln!(out, "; because of {}", kinds(&retries.by_reason))?;
     }
     if !result.accounts.errors.is_empty() {
         writeln!(

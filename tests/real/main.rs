@@ -15,6 +15,7 @@ mod access;
 mod admin;
 mod delays;
 mod filters;
+mod flow_control;
 mod identity;
 mod messages;
 mod outages;

@@ -157,6 +157,11 @@ enum Spacing {
         modulus: u64,
         rest: u64,
     },
+    /// At one rate per second, where the arrivals say.
+    Level {
+        per_s: f64,
+        arrivals: Places,
+    },
     /// Where the integral of the rate reaches what the arrivals say of a message's number.
     Integral {
         timeline: Timeline,
@@ -218,16 +223,10 @@ impl Schedule {
         let spacing = match (offered, arrivals) {
             (Offered::Steady(rate), Arrivals::Constant) => return Self::even(*rate, shard),
             (Offered::Recorded(times), _) => Spacing::Recorded(Arc::clone(times)),
-            (Offered::Steady(rate), _) => {
-                let forever = Piece {
-                    shape: Shape::Steady(rate.per_second()),
-                    length: Duration::ZERO,
-                };
-                Spacing::Integral {
-                    timeline: Timeline::new(&[forever]),
-                    arrivals: Places::of(arrivals, seed),
-                }
-            }
+            (Offered::Steady(rate), _) => Spacing::Level {
+                per_s: rate.per_second(),
+                arrivals: Places::of(arrivals, seed),
+            },
             (Offered::Planned(pieces), _) => Spacing::Integral {
                 timeline: Timeline::new(pieces),
                 arrivals: Places::of(arrivals, seed),
@@ -303,9 +302,17 @@ impl Schedule {
         }
     }
 
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a positive time in ns; as-casts saturate"
+    )]
     fn look_up(&mut self) {
         self.next_ns = match &mut self.spacing {
             Spacing::Even { .. } => self.next_ns,
+            Spacing::Level { per_s, arrivals } => {
+                (arrivals.place(self.number) / *per_s * 1e9) as u64
+            }
             Spacing::Integral { timeline, arrivals } => {
                 timeline.when_ns(arrivals.place(self.number))
             }
