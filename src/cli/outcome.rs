@@ -12,8 +12,8 @@ use crate::client::fault::{Cause, FaultEvent, ProbeCounts};
 use crate::client::{ClientInstance, KnownBroker};
 use crate::config::{RunPlan, Target};
 use crate::load::{
-    ClientUse, LoadModel, LoadOutcome, RequestOutcome, SendMode, StopReason, TransactionOutcome,
-    WhenLate,
+    ClientUse, LoadModel, LoadOutcome, RequestOutcome, SendMode, ShardCounts, StopReason,
+    TransactionOutcome, WhenLate,
 };
 use crate::metrics::{Acks, Label, Quantiles, Summary};
 use crate::report::build::{BrokerFacts, GeneratorFacts, RunFacts};
@@ -24,7 +24,8 @@ use crate::report::result;
 use crate::report::traces::TraceFigures;
 use crate::report::transactions::{CheckFigures, TransactionFigures};
 use crate::verdict::{
-    Cap, CapKind, CpuUse, CpuWait, Ending, Evidence, Pacing, ThreadCpu, Tick, Verdict, judge,
+    Cap, CapKind, CpuUse, CpuWait, Ending, Evidence, Pacing, Standstills, Surrounded, ThreadCpu,
+    Tick, Verdict, judge,
 };
 
 /// `MQVersion` ordinals worth a name; the others are given as numbers.
@@ -46,6 +47,8 @@ const VERSIONS: [(i32, &str); 15] = [
     (513, "5.5.0"),
 ];
 
+/// How the threads of an embedded cluster are called.
+const EMBEDDED_THREAD: &str = "embedded-";
 /// CPU time and calls are read when the generator wakes, so a window shorter than many wake-ups says
 /// nothing of them.
 const SHORTEST_JUDGED: Duration = Duration::from_millis(100);
@@ -113,6 +116,9 @@ impl Finished<'_> {
         if outcome.measured_time >= SHORTEST_JUDGED {
             evidence.cpu = self.cpu_use();
             evidence.cpu_wait = self.cpu_wait();
+            evidence.surrounded = self.surrounded();
+            evidence.unwritten_share =
+                open.then(|| self.share_of_window(|counts| counts.unwritten_ns));
         }
         evidence.ending = match outcome.stop_reason {
             StopReason::Interrupted => Ending::Interrupted,
@@ -122,7 +128,47 @@ impl Finished<'_> {
         judge(&evidence)
     }
 
+    /// Of a time counted by each shard.
     #[allow(clippy::cast_precision_loss, reason = "a share")]
+    fn share_of_window(&self, counted: fn(&ShardCounts) -> u64) -> f64 {
+        let shards = &self.outcome.shards;
+        let ns: u64 = shards.iter().map(|shard| counted(&shard.counts)).sum();
+        let all_ns = self.outcome.measured_time.as_secs_f64() * 1e9 * shards.len() as f64;
+        ns as f64 / all_ns.max(1.0)
+    }
+
+    fn surrounded(&self) -> Surrounded {
+        let outcome = self.outcome;
+        let until = outcome.window_from.plus(outcome.measured_time);
+        let stalls = outcome
+            .surroundings
+            .standstills_within(outcome.window_from, until);
+        let counted = outcome.surroundings.counted.as_ref();
+        let counted = counted.filter(|counted| !counted.span.is_zero());
+        let share = |cpu: Duration, span: Duration| cpu.as_secs_f64() / span.as_secs_f64();
+        let embedded = counted.and_then(|counted| {
+            let threads = counted.threads.iter();
+            let (name, cpu) = threads
+                .filter(|(name, _)| name.starts_with(EMBEDDED_THREAD))
+                .max_by_key(|(_, cpu)| *cpu)?;
+            Some(ThreadCpu {
+                name: name.clone(),
+                share: share(*cpu, counted.span),
+            })
+        });
+        Surrounded {
+            standstills: Standstills {
+                count: stalls.len() as u64,
+                total_ns: stalls.iter().copied().map(nanos).sum(),
+                longest_ns: stalls.iter().max().copied().map_or(0, nanos),
+            },
+            stolen_share: counted.and_then(|counted| counted.stolen_share),
+            throttled_share: counted
+                .and_then(|counted| Some(share(counted.throttled?, counted.span))),
+            embedded,
+        }
+    }
+
     fn cap(&self) -> Cap {
         let load = &self.plan.load;
         let keys = load.message.sharding_keys;
@@ -133,13 +179,10 @@ impl Finished<'_> {
         } else {
             CapKind::InFlight
         };
-        let shards = &self.outcome.shards;
-        let blocked_ns: u64 = shards.iter().map(|shard| shard.counts.blocked_ns).sum();
-        let all_ns = self.outcome.measured_time.as_secs_f64() * 1e9 * shards.len() as f64;
         Cap {
             kind,
             limit: load.most_in_flight() as u64,
-            blocked_share: blocked_ns as f64 / all_ns.max(1.0),
+            blocked_share: self.share_of_window(|counts| counts.blocked_ns),
             left_out: load.when_late != WhenLate::CatchUp,
         }
     }

@@ -6,6 +6,7 @@
 //! - [`transactions`], `ends`: what becomes of half messages, and what brokers ask about them
 //! - [`requests`]: who answers a load of requests
 //! - `traces`: the share of the sends that is traced
+//! - [`surroundings`]: what the machine did to the process meanwhile
 //! - [`run`]: common start, outcome; `collect`: second by second; [`stop`]: ending early; [`audit`], [`bodies`]
 
 pub mod audit;
@@ -23,6 +24,7 @@ pub mod schedule;
 pub mod shard;
 pub mod source;
 pub mod stop;
+pub mod surroundings;
 mod thread;
 pub mod ticker;
 mod traces;
@@ -32,6 +34,8 @@ pub use plan::{Arrivals, Bound, LoadModel, LoadPlan, MessageShape, Rate, SendMod
 pub use requests::{RequestOutcome, RequestShape, ResponderKind};
 pub use run::{ClientUse, LoadError, LoadOutcome, LoadRun, RunPhase, RunSecond, StopReason};
 pub use schedule::{Offered, Piece, Shape};
+pub use shard::ShardCounts;
 pub use stop::{StopLevel, StopSignal};
+pub use surroundings::Surroundings;
 pub use thread::sharpen_timers;
 pub use transactions::{CheckTally, EndCounts, TransactionOutcome, TransactionShape};

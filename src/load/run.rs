@@ -28,6 +28,7 @@ use crate::load::schedule::{Offered, Schedule, ShardOf, first_number_at};
 use crate::load::shard::{Recorders, ShardLimits, Window};
 use crate::load::source::Source;
 use crate::load::stop::{StopLevel, StopSignal};
+use crate::load::surroundings::{Surroundings, Watching};
 use crate::load::transactions::{LoadTransactions, TransactionOutcome};
 use crate::metrics::{Recorder, Totals};
 use crate::transport::Nanos;
@@ -166,6 +167,8 @@ pub struct LoadOutcome {
     pub traces: Option<TraceCounts>,
     /// Messages of the pool that compression has made smaller.
     pub compressed: usize,
+    /// What the machine did to the process.
+    pub surroundings: Surroundings,
 }
 
 /// What the client had used and done at one edge of the window; taken by the thread that collects, so
@@ -251,6 +254,7 @@ impl LoadRun {
 
         let started = Nanos::now().plus(LEAD);
         let window = self.window(started);
+        let watching = Watching::begin(window).map_err(no_thread)?;
         self.begin(shards.starts, started, window);
         let mut collector = Collector {
             run: &self,
@@ -270,6 +274,7 @@ impl LoadRun {
         let Collector {
             measured, warmup, ..
         } = collector;
+        let surroundings = watching.end();
         let reports = join(shards.threads)?;
         let times = Times::of(&reports, window);
         let transactions = transactions.map(|transactions| {
@@ -299,6 +304,7 @@ impl LoadRun {
             requests: requests.transpose()?,
             traces: trace.map(|trace| flushed(&trace)),
             compressed,
+            surroundings,
         })
     }
 
@@ -592,6 +598,13 @@ impl LoadRun {
 }
 
 /// A runtime of the calling thread's; `what` it is for, if there is none.
+fn no_thread(source: std::io::Error) -> LoadError {
+    LoadError::System {
+        what: "watching thread",
+        source,
+    }
+}
+
 pub(super) fn new_runtime(what: &'static str) -> Result<Runtime, LoadError> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()

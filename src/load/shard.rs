@@ -40,6 +40,8 @@ const BEGUN_AT_A_TIME: usize = 4 * 1024;
 /// A closed loop begins nothing while its connections have more bytes than this to write: a million
 /// sends that the sockets do not take yet would fill buffers, not the cluster.
 const MOST_UNWRITTEN: usize = 4 << 20;
+/// A socket is full when so many bytes of the last tick still wait for it; fewer wait for their turn at most.
+const SOCKET_FULL: usize = 16 << 10;
 /// It looks again after this long, in which sockets do not run dry.
 const UNWRITTEN_WAIT: Duration = Duration::from_millis(1);
 
@@ -148,6 +150,8 @@ pub struct ShardCounts {
     pub last_ack: Nanos,
     /// Time of the window, in ns, in which messages were due that the cap on flight held back.
     pub blocked_ns: u64,
+    /// Time of the window, in ns, in which a socket did not take what had been sent a tick before.
+    pub unwritten_ns: u64,
 }
 
 /// A send that waits to be tried again.
@@ -204,6 +208,8 @@ pub struct Shard {
     blocked: bool,
     /// Since when.
     blocked_since: Option<Nanos>,
+    /// The last tick.
+    looked: Nanos,
     /// Attempts that ever ended.
     settled: u64,
     refill: Refill,
@@ -271,6 +277,7 @@ impl Shard {
             unbegun: Unbegun::None,
             blocked: false,
             blocked_since: None,
+            looked: Nanos::NONE,
             settled: 0,
             refill: Refill::ByAnswers,
             ends: None,
@@ -316,6 +323,9 @@ impl Shard {
             self.tend_requests(now);
         }
         self.release_held(now);
+        if on_tick {
+            self.note_unwritten(now);
+        }
         loop {
             self.release_waiting(now);
             if on_tick && self.is_sending() {
@@ -372,6 +382,14 @@ impl Shard {
                 self.blocked_since = None;
             }
             _ => {}
+        }
+    }
+
+    /// What the last tick has sent should be gone.
+    fn note_unwritten(&mut self, now: Nanos) {
+        let looked = std::mem::replace(&mut self.looked, now);
+        if looked != Nanos::NONE && self.core.unwritten_bytes() >= SOCKET_FULL {
+            self.counts.unwritten_ns += self.in_window(looked, now);
         }
     }
 

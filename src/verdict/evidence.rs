@@ -83,6 +83,30 @@ pub struct CpuWait {
     pub share: f64,
 }
 
+/// Times in which the whole process stood still.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Standstills {
+    /// How many.
+    pub count: u64,
+    /// All of them together, in nanoseconds.
+    pub total_ns: u64,
+    /// The longest, in nanoseconds.
+    pub longest_ns: u64,
+}
+
+/// What the surroundings of the process did in the window; `None` for what was not seen.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Surrounded {
+    /// Times in which nothing ran.
+    pub standstills: Standstills,
+    /// Share of all CPUs' time that a hypervisor gave to others, from 0 to 1.
+    pub stolen_share: Option<f64>,
+    /// Time in which a control group had used up its quota, as a share of the window; several CPUs can pass 1.
+    pub throttled_share: Option<f64>,
+    /// The busiest thread of an embedded cluster.
+    pub embedded: Option<ThreadCpu>,
+}
+
 /// Everything a verdict rests on. What was not measured is `None` and is not judged.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Evidence {
@@ -116,6 +140,8 @@ pub struct Evidence {
     pub error_share: Option<f64>,
     /// The limit on sends under way, where there is one.
     pub cap: Option<Cap>,
+    /// Share of the window in which a socket did not take what had been sent before, from 0 to 1.
+    pub unwritten_share: Option<f64>,
     /// Sends in flight at the end of the window above those at its beginning.
     pub in_flight_growth: Option<u64>,
     /// Length of the warm-up in nanoseconds.
@@ -128,6 +154,8 @@ pub struct Evidence {
     pub ending: Ending,
     /// Waiting for a CPU; `None` where the kernel does not say.
     pub cpu_wait: Option<CpuWait>,
+    /// What else happened to the process.
+    pub surrounded: Surrounded,
 }
 
 impl Evidence {
@@ -152,12 +180,14 @@ impl Evidence {
             clamped: summary.clamped(),
             error_share: summary.error_share(),
             cap: None,
+            unwritten_share: None,
             in_flight_growth: None,
             warmup_ns: None,
             measured_ns: None,
             cpu: CpuUse::default(),
             ending: Ending::Complete,
             cpu_wait: None,
+            surrounded: Surrounded::default(),
         }
     }
 }

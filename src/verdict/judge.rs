@@ -4,7 +4,7 @@ use crate::metrics::units::{count, counted, percent};
 
 use super::evidence::{Ending, Evidence, Pacing};
 use super::reason::{Reason, ReasonCode, Status, Verdict, number};
-use super::schedule;
+use super::{schedule, surroundings};
 
 /// Share of a core, or of all CPUs, from which on waiting for the CPU distorts what is timed.
 const CPU_LIMIT: f64 = 0.8;
@@ -16,8 +16,6 @@ const ERROR_LIMIT: f64 = 0.01;
 const SAMPLES_FOR_P99: u64 = 1_000;
 /// Medians of the response time that a window must hold before a growing backlog can be seen in it.
 const WINDOW_IN_RESPONSES: u64 = 3;
-/// Share of the window that may be lost waiting for a CPU: some of it is on every shared machine.
-const CPU_WAIT_LIMIT: f64 = 0.05;
 
 /// Judges a run; see the [table](crate::verdict) for the limits.
 #[must_use]
@@ -28,10 +26,18 @@ pub fn judge(evidence: &Evidence) -> Verdict {
         // They are why it stopped, or follow from it.
         (late_schedule, rate_missed, too_few_samples) = (None, None, None);
     }
-    let reasons = [
-        late_schedule,
-        rate_missed,
+    let causes = [
+        surroundings::cpu_throttled(evidence),
+        surroundings::cpu_stolen(evidence),
+        // It takes CPU from the others, which then wait.
+        surroundings::embedded_cluster(evidence),
+        surroundings::standstills(evidence),
+        surroundings::host_stalls(evidence),
         generator_cpu(evidence),
+        surroundings::socket_full(evidence),
+    ];
+    let effects = [late_schedule, rate_missed];
+    let others = [
         aborted(evidence),
         too_few_samples,
         cap_reached,
@@ -40,10 +46,17 @@ pub fn judge(evidence: &Evidence) -> Verdict {
         unknown_results(evidence),
         drain_unanswered(evidence),
         clamped_values(evidence),
-        host_stalls(evidence),
         interrupted(evidence),
     ];
-    Verdict::of(reasons.into_iter().flatten().collect())
+    let mut causes: Vec<Reason> = causes.into_iter().flatten().collect();
+    let effects: Vec<Reason> = effects.into_iter().flatten().collect();
+    // What made the run late is as bad as that it was.
+    if let (Some(cause), false) = (causes.first_mut(), effects.is_empty()) {
+        cause.status = Status::Invalid;
+    }
+    causes.extend(effects);
+    causes.extend(others.into_iter().flatten());
+    Verdict::of(causes)
 }
 
 fn generator_cpu(evidence: &Evidence) -> Option<Reason> {
@@ -237,27 +250,6 @@ fn clamped_values(evidence: &Evidence) -> Option<Reason> {
             0.0,
         )
     })
-}
-
-fn host_stalls(evidence: &Evidence) -> Option<Reason> {
-    let wait = evidence
-        .cpu_wait
-        .as_ref()
-        .filter(|wait| wait.share > CPU_WAIT_LIMIT)?;
-    let detail = format!(
-        "generator thread {} was ready to run and had no CPU for {} of the window, limit {}: other threads of \
-         this machine had it, those of an embedded or local cluster among them, and the times include that",
-        wait.thread,
-        percent(wait.share),
-        percent(CPU_WAIT_LIMIT),
-    );
-    Some(Reason::new(
-        ReasonCode::HostStalls,
-        Status::Degraded,
-        detail,
-        wait.share,
-        CPU_WAIT_LIMIT,
-    ))
 }
 
 fn aborted(evidence: &Evidence) -> Option<Reason> {

@@ -10,9 +10,15 @@
 //!
 //! | reason | open loop | closed loop | when |
 //! |---|---|---|---|
+//! | `cpu_throttled` | cause | degraded | a control group had used up its CPU quota for more than 1 % of the window |
+//! | `cpu_stolen` | cause | degraded | a hypervisor gave more than 2 % of the CPUs' time to others |
+//! | `embedded_cluster` | cause | degraded | a thread of the embedded cluster at ≥ 80 % of a core |
+//! | `standstills` | cause; invalid from 1 % on | the same, degraded | nothing of the process ran, 20 ms or more at a time, for more than 0.5 % of the window |
+//! | `host_stalls` | cause | degraded | a generator thread was ready to run and had no CPU for more than 5 % of the window |
+//! | `generator_cpu` | cause; invalid by the total | degraded | a generator thread at ≥ 80 % of a core, or all above 80 % of the CPUs allowed |
+//! | `socket_full` | cause | – | for more than 1 % of the window a socket did not take what had been sent a tick before |
 //! | `late_schedule` | invalid | – | lateness p99 > max(1.5 ticks, 10 % of the response median), or its median > 0.6 ticks, and the cap does not explain it |
 //! | `rate_missed` | invalid | – | begun per second off the planned by more than 0.1 %, and the cap does not explain it |
-//! | `generator_cpu` | invalid by the total, degraded by a thread | degraded | a generator thread at ≥ 80 % of a core, or all above 80 % of the CPUs allowed |
 //! | `aborted` | invalid | invalid | the run stopped itself |
 //! | `too_few_samples` | invalid at 0, degraded below 1,000 | the same | sends acknowledged |
 //! | `cap_reached` | degraded | – | late or short because callers or in-flight places ran out: the cluster did not carry the rate with this many |
@@ -21,8 +27,10 @@
 //! | `unknown_results` | degraded | degraded | any send whose message may or may not be stored |
 //! | `drain_unanswered` | degraded | degraded | any send still unanswered when the drain ended |
 //! | `clamped_values` | degraded | degraded | any time beyond the 120 s the histograms reach |
-//! | `host_stalls` | degraded | degraded | a generator thread was ready to run and had no CPU for more than 5 % of the window |
 //! | `interrupted` | degraded | degraded | the window was cut short from outside |
+//!
+//! A **cause** alone makes a run degraded. With a late schedule or a missed rate it is what made them so: it
+//! is invalid then, and named before them.
 //!
 //! A tick of "per message" is judged as 250 µs. The cap explains a late 99th percentile when it was
 //! reached for at least 1 % of the window, a late median from 25 % on, and a missed rate when its share
@@ -31,13 +39,18 @@
 //! - [`evidence`]: what is looked at
 //! - [`reason`]: what can be found, and the verdict
 //! - [`judge`](mod@judge): the limits, one function per finding
+//! - `surroundings`: those of what the machine and the embedded cluster did
 //! - `schedule`: those of the schedule, and whether the cap explains them
 
 pub mod evidence;
 pub mod judge;
 pub mod reason;
 mod schedule;
+mod surroundings;
 
-pub use evidence::{Cap, CapKind, CpuUse, CpuWait, Ending, Evidence, Pacing, ThreadCpu, Tick};
+pub use evidence::{
+    Cap, CapKind, CpuUse, CpuWait, Ending, Evidence, Pacing, Standstills, Surrounded, ThreadCpu,
+    Tick,
+};
 pub use judge::judge;
 pub use reason::{Reason, ReasonCode, Status, Verdict};

@@ -63,6 +63,17 @@ pub enum ReasonCode {
     DrainUnanswered,
     /// Degraded: times longer than the histograms reach. Value and limit are numbers of values.
     ClampedValues,
+    /// The process had used up a CPU quota (cgroup). Value and limit are shares of the window.
+    CpuThrottled,
+    /// A hypervisor gave CPU time to others. Value and limit are shares of all CPUs' time.
+    CpuStolen,
+    /// The whole process stood still. Value and limit are shares of the window.
+    Standstills,
+    /// A thread of the embedded cluster had no CPU to spare, so that the figures are its limits. Value and limit
+    /// are shares of a core.
+    EmbeddedCluster,
+    /// A socket did not take what was sent. Value and limit are shares of the window.
+    SocketFull,
     /// Degraded: a generator thread had to wait for a CPU. Value and limit are shares of the window.
     HostStalls,
     /// Degraded: the measured window was cut short.
@@ -85,6 +96,11 @@ impl ReasonCode {
             Self::UnknownResults => "unknown_results",
             Self::DrainUnanswered => "drain_unanswered",
             Self::ClampedValues => "clamped_values",
+            Self::CpuThrottled => "cpu_throttled",
+            Self::CpuStolen => "cpu_stolen",
+            Self::Standstills => "standstills",
+            Self::EmbeddedCluster => "embedded_cluster",
+            Self::SocketFull => "socket_full",
             Self::HostStalls => "host_stalls",
             Self::Interrupted => "interrupted",
         }

@@ -1,5 +1,5 @@
 use crate::metrics::Quantiles;
-use crate::verdict::{Cap, CapKind, CpuUse, CpuWait, ThreadCpu, Tick};
+use crate::verdict::{Cap, CapKind, CpuUse, CpuWait, Standstills, Surrounded, ThreadCpu, Tick};
 
 use super::*;
 
@@ -36,6 +36,7 @@ fn fine() -> Evidence {
             blocked_share: 0.0,
             left_out: false,
         }),
+        unwritten_share: Some(0.0),
         in_flight_growth: Some(100),
         warmup_ns: Some(2_000_000_000),
         measured_ns: Some(10_000_000_000),
@@ -45,6 +46,7 @@ fn fine() -> Evidence {
         },
         ending: Ending::Complete,
         cpu_wait: Some(wait(0.01)),
+        surrounded: Surrounded::default(),
     }
 }
 
@@ -368,4 +370,79 @@ fn codes_are_written_as_they_are_named() {
             reason.code.name()
         );
     }
+}
+
+/// Each thing that can make a generator late, alone and with a late schedule.
+#[test]
+fn a_cause_alone_degrades_and_with_its_effect_it_invalidates_and_comes_first() {
+    type Harm = fn(&mut Evidence);
+    let harms: [(ReasonCode, Harm); 6] = [
+        (ReasonCode::CpuThrottled, |e| {
+            e.surrounded.throttled_share = Some(0.011);
+        }),
+        (ReasonCode::CpuStolen, |e| {
+            e.surrounded.stolen_share = Some(0.021);
+        }),
+        (ReasonCode::Standstills, |e| stand_still(e, 51_000_000)),
+        (ReasonCode::HostStalls, |e| e.cpu_wait = Some(wait(0.051))),
+        (ReasonCode::EmbeddedCluster, |e| {
+            e.surrounded.embedded = Some(embedded(0.8));
+        }),
+        (ReasonCode::SocketFull, |e| e.unwritten_share = Some(0.011)),
+    ];
+    for (code, harm) in harms {
+        assert_eq!(found(harm), [(code, Status::Degraded)]);
+        let with_its_effect = found(|e| {
+            harm(e);
+            e.lateness = lateness(700_000, 9_000_000);
+        });
+        let expected = [
+            (code, Status::Invalid),
+            (ReasonCode::LateSchedule, Status::Invalid),
+        ];
+        assert_eq!(with_its_effect, expected);
+    }
+}
+
+#[test]
+fn limits_of_the_surroundings_are_kept() {
+    assert_eq!(
+        found(|e| {
+            e.surrounded.throttled_share = Some(0.01);
+            e.surrounded.stolen_share = Some(0.02);
+            e.surrounded.embedded = Some(embedded(0.79));
+            e.unwritten_share = Some(0.01);
+            stand_still(e, 50_000_000);
+        }),
+        NONE
+    );
+    let stood = |ns, closed| {
+        found(|e| {
+            stand_still(e, ns);
+            if closed {
+                e.pacing = Pacing::Closed;
+                e.unwritten_share = Some(0.5);
+            }
+        })
+    };
+    let is = |status| [(ReasonCode::Standstills, status)];
+    // One send in a hundred met them.
+    assert_eq!(stood(100_000_000, false), is(Status::Degraded));
+    assert_eq!(stood(100_000_001, false), is(Status::Invalid));
+    assert_eq!(stood(500_000_000, true), is(Status::Degraded));
+}
+
+fn embedded(share: f64) -> ThreadCpu {
+    ThreadCpu {
+        name: "embedded-0".to_owned(),
+        share,
+    }
+}
+
+fn stand_still(evidence: &mut Evidence, total_ns: u64) {
+    evidence.surrounded.standstills = Standstills {
+        count: 1,
+        total_ns,
+        longest_ns: total_ns,
+    };
 }
