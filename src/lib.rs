@@ -17,11 +17,12 @@
 //!
 //! ```text
 //! cli        everything below
-//! report     config, verdict, metrics, protocol
+//! report     config, verdict, stats, metrics, protocol
 //! config     load, client, broker, protocol   a plan holds the settings of what it starts
 //! load       client, transport, metrics, protocol
 //! client     transport, protocol
 //! verdict    metrics
+//! stats      metrics                          what several runs say
 //! broker     protocol                         the embedded cluster
 //! transport  protocol
 //! metrics    protocol                         send statuses are counted by name
@@ -44,5 +45,6 @@ pub mod load;
 pub mod metrics;
 pub mod protocol;
 pub mod report;
+pub mod stats;
 pub mod transport;
 pub mod verdict;

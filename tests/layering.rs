@@ -19,10 +19,14 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("client", &["protocol", "transport"]),
     ("load", &["client", "metrics", "protocol", "transport"]),
     ("verdict", &["metrics"]),
+    ("stats", &["metrics"]),
     ("broker", &["protocol"]),
     // The plan holds the settings of whatever it starts.
     ("config", &["client", "load", "protocol", "broker"]),
-    ("report", &["metrics", "verdict", "config", "protocol"]),
+    (
+        "report",
+        &["metrics", "verdict", "stats", "config", "protocol"],
+    ),
     (
         "cli",
         &[
@@ -32,6 +36,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "client",
             "load",
             "verdict",
+            "stats",
             "broker",
             "config",
             "report",

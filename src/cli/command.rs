@@ -6,13 +6,14 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use super::admin::AdminArgs;
 use super::broker::BrokerArgs;
+use super::compare::CompareArgs;
 use super::doctor::DoctorArgs;
 use super::exit::Exit;
 use super::options::ProduceArgs;
 use super::produce::RunArgs;
 use super::schema::SchemaArgs;
 use super::version::VersionArgs;
-use super::{admin, broker, doctor, help, message, produce, schema, version};
+use super::{admin, broker, compare, doctor, help, message, produce, schema, version};
 
 /// Load generator and benchmark for Apache RocketMQ.
 #[derive(Debug, Parser)]
@@ -38,6 +39,9 @@ enum Command {
     /// Does the same from a profile: smoke, steady, saturate, or a file
     #[command(after_help = help::SHORT, after_long_help = help::long())]
     Run(RunArgs),
+    /// Sets results against one another: better, worse, the same or inconclusive
+    #[command(after_long_help = help::COMPARE)]
+    Compare(CompareArgs),
     /// Says what this machine and a cluster can carry, before any load
     #[command(after_long_help = help::DOCTOR)]
     Doctor(DoctorArgs),
@@ -63,6 +67,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         None => produce::produce(&cli.produce),
         Some(Command::Produce(args)) => produce::produce(&args),
         Some(Command::Run(args)) => produce::run(args),
+        Some(Command::Compare(args)) => compare::run(&args),
         Some(Command::Doctor(args)) => doctor::run(&args),
         Some(Command::Admin(args)) => admin::run(&args),
         Some(Command::Broker(args)) => broker::run(&args),

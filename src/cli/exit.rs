@@ -15,8 +15,10 @@ pub enum Exit {
     Connect,
     /// 4: more sends failed or are unknown than `--max-error-rate` allows.
     FailedSends,
-    /// 10: a threshold was missed.
+    /// 10: a threshold was missed, or a comparison found the candidate worse.
     Threshold,
+    /// 11: a comparison could say neither.
+    Inconclusive,
     /// 12: the generator was invalid, with `--strict`, or the run aborted itself.
     InvalidGenerator,
     /// 130: interrupted, after a full report.
@@ -25,13 +27,14 @@ pub enum Exit {
 
 impl Exit {
     /// All of them, in the order of their codes.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Success,
         Self::OwnError,
         Self::Usage,
         Self::Connect,
         Self::FailedSends,
         Self::Threshold,
+        Self::Inconclusive,
         Self::InvalidGenerator,
         Self::Interrupted,
     ];
@@ -46,6 +49,7 @@ impl Exit {
             Self::Connect => 3,
             Self::FailedSends => 4,
             Self::Threshold => 10,
+            Self::Inconclusive => 11,
             Self::InvalidGenerator => 12,
             Self::Interrupted => 130,
         }
@@ -60,7 +64,8 @@ impl Exit {
             Self::Usage => "wrong usage, environment or profile",
             Self::Connect => "could not connect, no route, no permission",
             Self::FailedSends => "too many failed or unknown sends (--max-error-rate)",
-            Self::Threshold => "a threshold (--fail-if) missed",
+            Self::Threshold => "a threshold (--fail-if) missed; compare: worse",
+            Self::Inconclusive => "compare: inconclusive",
             Self::InvalidGenerator => "generator invalid, with --strict; or the run aborted itself",
             Self::Interrupted => "interrupted",
         }
@@ -80,6 +85,6 @@ mod tests {
     #[test]
     fn codes_are_the_contract() {
         let codes: Vec<u8> = Exit::ALL.iter().map(|exit| exit.code()).collect();
-        assert_eq!(codes, [0, 1, 2, 3, 4, 10, 12, 130]);
+        assert_eq!(codes, [0, 1, 2, 3, 4, 10, 11, 12, 130]);
     }
 }

@@ -46,6 +46,24 @@ Examples:
 The rate in the last sentence is, of half, a quarter, an eighth, … of what the generator got through
 against an embedded cluster on this machine, the first that it then held with the verdict VALID.";
 
+/// Under `compare --help`.
+pub const COMPARE: &str = "\
+Examples:
+  rmq-bench -n HOST:9876 -r 20k --runs 8 -o before.json
+  rmq-bench -n HOST:9876 -r 20k --runs 8 -o after.json
+  rmq-bench compare before.json after.json
+      eight runs before and after a change; better to let them take turns, one by one:
+  rmq-bench compare --baseline before/*.json --candidate after/*.json --format md
+      a table for a ticket; folders will do as well: compare before after
+  rmq-bench compare before.json after.json --figures p99,acked_per_s --min-effect 3%
+      two figures alone, each of which then takes fewer runs
+
+The run is the unit: how many messages a run has says nothing about how much runs differ. Four runs
+against four are the fewest that can be told apart from chance.
+
+Exit codes: 0 better or the same, 10 worse, 11 inconclusive, 2 results that are not to be compared
+(--anyway compares them and says so), 1 results that cannot be read.";
+
 /// Under `admin --help`.
 pub const ADMIN: &str = "\
 Examples:

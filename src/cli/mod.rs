@@ -2,7 +2,8 @@
 //!
 //! - [`command`]: the commands, parsing and dispatch; [`options`]: the options of `produce`
 //! - [`produce`]: `produce` and `run` up to the resolved plan; [`produce_run`]: the run itself
-//! - `target`, `watch`, `outcome`, `outputs`, `signals`: the parts of a run
+//! - `target`, `watch`, `outcome`, `outputs`, `signals`: the parts of a run; `runs`: several of one plan
+//! - [`compare`]: two results, or groups of them
 //! - `admin`: topics made, queues measured, messages looked up
 //! - [`doctor`]: what machine and cluster can carry
 //! - [`dry_run`], [`broker`], [`schema`], [`version`]: the smaller commands
@@ -16,6 +17,7 @@
 mod admin;
 pub mod broker;
 pub mod command;
+pub mod compare;
 mod connect;
 mod credentials;
 pub mod doctor;
@@ -32,6 +34,7 @@ mod outcome;
 mod outputs;
 pub mod produce;
 pub mod produce_run;
+mod runs;
 mod samples;
 pub mod schema;
 mod signals;

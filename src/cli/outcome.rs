@@ -356,6 +356,7 @@ impl Finished<'_> {
             topic: load.topic.clone(),
             topic_created: self.outcome.topic_created.then_some(true),
             group: self.plan.send.group.clone(),
+            repetition: None,
         }
     }
 

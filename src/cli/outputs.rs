@@ -8,42 +8,61 @@ use std::path::Path;
 use super::exit::Exit;
 use super::{message, stdout};
 use crate::config::ReportPlan;
-use crate::config::value::OutputFormat;
-use crate::report::{RunResult, Style, csv, json, markdown, text};
+use crate::config::value::{OutputFile, OutputFormat};
+use crate::report::runs::RunsResult;
+use crate::report::{RunResult, Style, csv, json, markdown, runs, runs_text, text};
 
 /// Checks before the run that every result file can be written; leaves nothing behind.
 pub(crate) fn check(report: &ReportPlan) -> Result<(), String> {
-    for output in &report.outputs {
-        let path = &output.path;
-        let refused = |why: &dyn Display| unwritable(path, why);
-        if path.is_dir() {
-            return Err(refused(&"it is a directory"));
-        }
-        let partial = partial(path);
-        fs::File::create(&partial).map_err(|error| refused(&error))?;
-        fs::remove_file(&partial).map_err(|error| refused(&error))?;
+    report
+        .outputs
+        .iter()
+        .try_for_each(|output| check_file(&output.path))
+}
+
+/// Checks that a file can be written.
+pub(crate) fn check_file(path: &Path) -> Result<(), String> {
+    let refused = |why: &dyn Display| unwritable(path, why);
+    if path.is_dir() {
+        return Err(refused(&"it is a directory"));
     }
-    Ok(())
+    let partial = partial(path);
+    fs::File::create(&partial).map_err(|error| refused(&error))?;
+    fs::remove_file(&partial).map_err(|error| refused(&error))
 }
 
 /// Writes the result everywhere it is wanted; the worst outcome counts.
 pub(crate) fn write(report: &ReportPlan, result: &RunResult) -> Exit {
+    write_with(report, &|out, format, style, width| match format {
+        OutputFormat::Text => text::write(out, result, style, width),
+        OutputFormat::Json => json::write(out, result),
+        OutputFormat::Csv => csv::write(out, result),
+        OutputFormat::Markdown => markdown::write(out, result),
+    })
+}
+
+/// The same of several runs.
+pub(crate) fn write_runs(report: &ReportPlan, result: &RunsResult) -> Exit {
+    write_with(report, &|out, format, style, width| match format {
+        OutputFormat::Text => runs_text::write(out, result, style, width),
+        OutputFormat::Json => runs::write_json(out, result),
+        OutputFormat::Csv => runs_text::write_csv(out, result),
+        OutputFormat::Markdown => runs_text::write_markdown(out, result),
+    })
+}
+
+/// How a document is written in a format, for a terminal of this width if there is one.
+pub(crate) type Render<'a> =
+    &'a dyn Fn(&mut dyn Write, OutputFormat, Style, Option<usize>) -> io::Result<()>;
+
+fn write_with(report: &ReportPlan, render: Render<'_>) -> Exit {
     let mut exit = Exit::Success;
     for output in &report.outputs {
-        if let Err(error) = write_file(&output.path, output.format, result) {
-            message::error(&unwritable(&output.path, &error));
+        if to_file(output, render) != Exit::Success {
             exit = Exit::OwnError;
         }
     }
-    let colour = report.color && io::stdout().is_terminal();
-    let style = if colour { Style::Colour } else { Style::Plain };
-    let mut rendered = Vec::new();
-    let width = terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| width.0.into());
-    if let Err(error) = render(&mut rendered, report.format, result, style, width) {
-        message::error(&format_args!("cannot render the result: {error}"));
-        return Exit::OwnError;
-    }
-    let written = stdout::write(&String::from_utf8_lossy(&rendered));
+    let written = to_stdout(report.format, report.color, render);
     if written == Exit::Success {
         exit
     } else {
@@ -51,16 +70,42 @@ pub(crate) fn write(report: &ReportPlan, result: &RunResult) -> Exit {
     }
 }
 
+/// Writes a document to a file, whole or not at all; says why not.
+pub(crate) fn to_file(output: &OutputFile, render: Render<'_>) -> Exit {
+    match write_file(&output.path, &|out| {
+        render(out, output.format, Style::Plain, None)
+    }) {
+        Ok(()) => Exit::Success,
+        Err(error) => {
+            message::error(&unwritable(&output.path, &error));
+            Exit::OwnError
+        }
+    }
+}
+
+/// Writes a document to stdout, in colour where that is a terminal and wanted.
+pub(crate) fn to_stdout(format: OutputFormat, colour: bool, render: Render<'_>) -> Exit {
+    let colour = colour && io::stdout().is_terminal();
+    let style = if colour { Style::Colour } else { Style::Plain };
+    let mut rendered = Vec::new();
+    let width = terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| width.0.into());
+    if let Err(error) = render(&mut rendered, format, style, width) {
+        message::error(&format_args!("cannot render the result: {error}"));
+        return Exit::OwnError;
+    }
+    stdout::write(&String::from_utf8_lossy(&rendered))
+}
+
 fn unwritable(path: &Path, why: &dyn Display) -> String {
     format!("--output: cannot write to {}: {why}", path.display())
 }
 
 /// Written beside its place and moved there when whole, so that a full disk leaves no half result.
-fn write_file(path: &Path, format: OutputFormat, result: &RunResult) -> io::Result<()> {
+fn write_file(path: &Path, render: &dyn Fn(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
     let partial = partial(path);
     let write = || {
         let mut file = io::BufWriter::new(fs::File::create(&partial)?);
-        render(&mut file, format, result, Style::Plain, None)?;
+        render(&mut file)?;
         file.into_inner()
             .map_err(io::IntoInnerError::into_error)?
             .sync_all()?;
@@ -76,19 +121,4 @@ fn partial(path: &Path) -> std::path::PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_os_string();
     name.push(".partial");
     path.with_file_name(name)
-}
-
-fn render(
-    out: &mut impl Write,
-    format: OutputFormat,
-    result: &RunResult,
-    style: Style,
-    width: Option<usize>,
-) -> io::Result<()> {
-    match format {
-        OutputFormat::Text => text::write(out, result, style, width),
-        OutputFormat::Json => json::write(out, result),
-        OutputFormat::Csv => csv::write(out, result),
-        OutputFormat::Markdown => markdown::write(out, result),
-    }
 }

@@ -7,17 +7,17 @@ use super::failure::Failure;
 use super::outcome::Finished;
 use super::target::RunningTarget;
 use super::watch::Watch;
-use super::{connect, message, outputs, samples, signals};
+use super::{connect, message, outputs, runs, samples, signals};
 use crate::client::ClientInstance;
 use crate::client::error::denies_access;
 use crate::config::threshold::Threshold;
 use crate::config::value::DurationSetting;
 use crate::config::{RunPlan, Target};
 use crate::load::{LoadOutcome, LoadRun, StopSignal};
-use crate::metrics::{Label, LatencySummary, Summary, units};
+use crate::metrics::{Label, Summary, units};
 use crate::protocol::ResponseCode;
 use crate::report::figures::ThresholdOutcome;
-use crate::report::{Host, RunResult, build_result};
+use crate::report::{Host, RunResult, build_result, named};
 use crate::verdict::Status;
 
 /// Carries out a plan and reports it.
@@ -45,18 +45,12 @@ fn run(plan: &RunPlan) -> Result<Exit, Failure> {
             DurationSetting(shape.wait)
         ));
     }
+    if plan.runs > 1 {
+        return runs::execute(plan, &stop);
+    }
     let measured = measure(plan, stop)?;
     let written = outputs::write(&plan.report, &measured.result);
-    if let Err(open) = measured.summary.check_sums() {
-        return Err(Failure::own(format_args!(
-            "the accounts do not close, please report it: {open:?}"
-        )));
-    }
-    let written = if measured.lines_written {
-        written
-    } else {
-        Exit::OwnError
-    };
+    measured.check()?;
     Ok(exit_code(plan, &measured, written))
 }
 
@@ -68,6 +62,20 @@ pub(super) struct Measured {
     lines_written: bool,
     /// Kinds of refusals that were refusals of access.
     denials: Vec<Label>,
+}
+
+impl Measured {
+    /// Whether the accounts close.
+    ///
+    /// # Errors
+    /// [`Failure`] when they do not, which is a mistake of ours.
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        self.summary.check_sums().map_err(|open| {
+            Failure::own(format_args!(
+                "the accounts do not close, please report it: {open:?}"
+            ))
+        })
+    }
 }
 
 /// Target, client, load and judgement of a plan.
@@ -182,7 +190,7 @@ fn report(finished: &Finished<'_>) -> (RunResult, Summary) {
     let summary = finished.summary();
     let verdict = finished.verdict(&summary);
     let mut result = build_result(&summary, finished.facts(verdict));
-    let figures = |name: &str| figure(&result, &summary, name);
+    let figures = |name: &str| named::figure(&result, name);
     let thresholds = finished.plan.report.fail_if.iter().map(|threshold| {
         let judgement = threshold.evaluate(&figures);
         ThresholdOutcome {
@@ -196,13 +204,19 @@ fn report(finished: &Finished<'_>) -> (RunResult, Summary) {
     (result, summary)
 }
 
-fn exit_code(plan: &RunPlan, measured: &Measured, written: Exit) -> Exit {
+/// How the process ends after a run whose result could be written so; says why.
+pub(super) fn exit_code(plan: &RunPlan, measured: &Measured, written: Exit) -> Exit {
     let Measured {
         result,
         summary,
         denials,
-        ..
+        lines_written,
     } = measured;
+    let written = if *lines_written {
+        written
+    } else {
+        Exit::OwnError
+    };
     if result.run.stop_reason == crate::report::StopReason::Interrupted {
         return Exit::Interrupted;
     }
@@ -296,7 +310,7 @@ fn denials(outcome: &LoadOutcome) -> Vec<Label> {
 /// Why a percentile could not be judged, and what to do.
 fn too_few(plan: &RunPlan, result: &RunResult, threshold: &Threshold) -> Option<String> {
     let needed = samples::needed(threshold, plan.load.message.batch)?;
-    let counted = series(result, threshold.series()?)?.count;
+    let counted = named::series(result, threshold.series()?)?.count;
     (counted < needed).then(|| {
         format!(
             "{} needs {} messages with such a time, this run has {}: {}",
@@ -306,46 +320,4 @@ fn too_few(plan: &RunPlan, result: &RunResult, threshold: &Threshold) -> Option<
             samples::way_out(plan)
         )
     })
-}
-
-/// A kind of time by the name thresholds use.
-fn series<'a>(result: &'a RunResult, name: &str) -> Option<&'a LatencySummary> {
-    match name {
-        "response" => result.latency.response.as_ref(),
-        "service" => result.latency.service.as_ref(),
-        "lateness" => Some(&result.latency.lateness),
-        "queue" => Some(&result.latency.queue),
-        _ => None,
-    }
-}
-
-/// A figure by the name thresholds use: latencies in ns, shares from 0 to 1, rates per second.
-#[allow(
-    clippy::cast_precision_loss,
-    reason = "compared with a limit given by hand"
-)]
-fn figure(result: &RunResult, summary: &Summary, name: &str) -> Option<f64> {
-    let counters = summary.counters();
-    let share = |part: u64, whole: u64| (whole > 0).then(|| part as f64 / whole as f64);
-    match name {
-        "error_rate" => return summary.error_share(),
-        "achieved" => return share(counters.acked, counters.planned),
-        "retry_rate" => return share(counters.retries(), counters.attempts()),
-        "acked_per_s" => return result.rate.acked_per_s,
-        _ => {}
-    }
-    let (kind, statistic) = name.split_once('.')?;
-    let series = series(result, kind)?;
-    let ns = match statistic {
-        "p50" => series.p50_ns,
-        "p90" => series.p90_ns,
-        "p95" => series.p95_ns,
-        "p99" => series.p99_ns,
-        "p999" => series.p999_ns,
-        "p9999" => series.p9999_ns,
-        "max" => series.max_ns,
-        "mean" => series.mean_ns,
-        _ => None,
-    };
-    ns.map(|ns| ns as f64)
 }

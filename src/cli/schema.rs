@@ -7,6 +7,8 @@ use super::doctor::Diagnosis;
 use super::exit::Exit;
 use super::stdout;
 use crate::config::schema;
+use crate::report::comparison::Comparison;
+use crate::report::runs::RunsResult;
 use crate::report::schema::{schema as report_schema, schema_of};
 
 /// Arguments of `schema`.
@@ -22,6 +24,10 @@ pub struct SchemaArgs {
 enum SchemaOf {
     /// A result (`--format json`)
     Result,
+    /// Several runs of one plan (`--runs N --format json`)
+    Runs,
+    /// A comparison (`compare --format json`)
+    Comparison,
     /// A diagnosis (`doctor --format json`)
     Doctor,
     /// An answer of `admin … --format json`
@@ -34,6 +40,8 @@ enum SchemaOf {
 pub(crate) fn run(args: &SchemaArgs) -> Exit {
     let schema = match args.of {
         SchemaOf::Result => report_schema(),
+        SchemaOf::Runs => schema_of::<RunsResult>(),
+        SchemaOf::Comparison => schema_of::<Comparison>(),
         SchemaOf::Doctor => schema_of::<Diagnosis>(),
         SchemaOf::Admin => schema_of::<AdminDocument>(),
         SchemaOf::Profile => schema::profile(),

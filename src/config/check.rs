@@ -92,6 +92,7 @@ fn duration(
 
 fn counts(settings: &Settings) -> Result<(), ConfigError> {
     count("count", settings.count.as_ref(), (1, u64::MAX))?;
+    count("runs", Some(&settings.runs), (1, 1000))?;
     count("callers", Some(&settings.callers), (1, 100_000))?;
     count("in-flight", Some(&settings.in_flight), (1, 1_000_000))?;
     count("retries", Some(&settings.retries), (0, 100))?;

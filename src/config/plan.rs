@@ -25,6 +25,8 @@ pub struct RunPlan {
     pub send: SendConfig,
     /// What is sent when.
     pub load: LoadPlan,
+    /// How often it is run, one after the other, at least 1.
+    pub runs: u64,
     /// What comes out.
     pub report: ReportPlan,
     /// The profile of `run`.

@@ -68,6 +68,7 @@ pub fn resolve(sources: &Sources) -> Result<RunPlan, ConfigError> {
         }),
         send: send(&settings),
         load: load(&settings, record),
+        runs: settings.runs.value.0,
         report: report(settings),
         profile: sources.profile.as_ref().map(|profile| profile.name.clone()),
         resolved,

@@ -150,6 +150,13 @@ settings! {
     Load "duration" / 'd' "TIME" duration: Option<Given<DurationSetting>> = "10s";
     /// Messages of the measured window
     Load "count" "N" count: Option<Given<CountSetting>>;
+    /// Run so often, one after the other, and report the medians over the runs
+    ///
+    /// Each run has a client, connections, a warm-up and a seed of its own, derived from --seed; the first
+    /// has --seed itself. A JSON result then has "kind": "runs" with every run's result in "runs", and compare
+    /// takes it as a group. Thresholds are judged on the medians. --intervals and --audit get a file per run:
+    /// FILE-run-2.ndjson for FILE.ndjson.
+    Load "runs" "N" runs: Given<CountSetting> = "1";
     /// Sent before the window at the same rate, kept out of every figure
     ///
     /// With --count alone there is none, so that exactly so many messages are sent.

@@ -61,14 +61,19 @@ pub struct Judgement {
     pub sentence: String,
 }
 
+/// The full name of a figure: `response.p99` for `p99`.
+///
+/// # Errors
+/// [`ValueError`] naming the figures there are.
+pub fn figure_name(text: &str) -> Result<String, ValueError> {
+    text.trim().parse::<Figure>().map(Figure::name)
+}
+
 impl Threshold {
     /// Name under which [`Threshold::evaluate`] asks for the figure: `response.p99`, `error_rate`.
     #[must_use]
     pub fn figure(&self) -> String {
-        match self.figure {
-            Figure::Latency { series, statistic } => format!("{series}.{statistic}"),
-            Figure::Share(name) | Figure::Rate(name) => name.to_owned(),
-        }
+        self.figure.name()
     }
 
     /// The latency series it looks at, if it looks at one.
@@ -202,6 +207,13 @@ impl FromStr for Figure {
 }
 
 impl Figure {
+    fn name(self) -> String {
+        match self {
+            Self::Latency { series, statistic } => format!("{series}.{statistic}"),
+            Self::Share(name) | Self::Rate(name) => name.to_owned(),
+        }
+    }
+
     fn limit(self, text: &str) -> Result<Limit, ValueError> {
         match self {
             Self::Latency { .. } => {

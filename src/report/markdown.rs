@@ -75,7 +75,7 @@ fn latency(out: &mut (impl Write + ?Sized), result: &RunResult) -> io::Result<()
 }
 
 /// Keeps what a user named from becoming markup or cutting a table.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for letter in text.chars() {
         if matches!(letter, '|' | '*' | '_' | '`' | '<' | '\\' | '[') {

@@ -12,9 +12,12 @@
 //! - [`build`]: from summary and facts to result
 //! - [`schema`]: its JSON Schema
 //! - [`json`], [`text`], [`csv`], [`markdown`]: a result in each format; [`intervals`]: one second a line
+//! - [`named`]: figures by name; [`runs`]: several runs of one plan; [`stored`]: results read back from files
+//! - [`comparison`]: two groups of results against one another
 //! - [`style`]: colour or none
 
 pub mod build;
+pub mod comparison;
 pub mod csv;
 pub mod figures;
 pub mod flow_control;
@@ -22,9 +25,13 @@ pub mod host;
 pub mod intervals;
 pub mod json;
 pub mod markdown;
+pub mod named;
 pub mod requests;
 pub mod result;
+pub mod runs;
+pub mod runs_text;
 pub mod schema;
+pub mod stored;
 pub mod style;
 pub(crate) mod table;
 pub mod text;

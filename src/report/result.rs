@@ -14,6 +14,7 @@ use super::figures::{
 use super::flow_control::FlowControlFigures;
 use super::host::Host;
 use super::requests::RequestFigures;
+use super::runs::Repetition;
 use super::traces::TraceFigures;
 use super::transactions::TransactionFigures;
 
@@ -136,6 +137,9 @@ pub struct Run {
     pub topic_created: Option<bool>,
     /// Producer group.
     pub group: String,
+    /// Which of several runs of one plan this was; absent for a single one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repetition: Option<Repetition>,
 }
 
 /// How messages were sent.

@@ -186,6 +186,7 @@ fn facts(mode: Mode, load_model: LoadModel, kind: TargetKind) -> RunFacts {
         topic: "BenchmarkTest".to_owned(),
         topic_created: None,
         group: "rmq_bench_producer".to_owned(),
+        repetition: None,
     };
     RunFacts {
         transactions: None,

@@ -1,0 +1,209 @@
+//! Results read back from files: of one run, of several in one document, or of a folder.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+use super::json::{self, ReadResultError};
+use super::result::RunResult;
+use super::runs::{self, RunsResult};
+
+/// A file larger than this is no result: the largest histograms take some hundred KiB.
+const LARGEST_BYTES: u64 = 512 * 1024 * 1024;
+
+/// A result, and where it was read from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stored {
+    /// File, and the number of the run in it when it has several.
+    pub from: String,
+    /// The result.
+    pub result: RunResult,
+}
+
+/// Why there is no result.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum StoredError {
+    /// The file or folder could not be read.
+    #[error("cannot read {}: {error}", path.display())]
+    Read {
+        /// What was to be read.
+        path: PathBuf,
+        /// Why not.
+        error: io::Error,
+    },
+    /// Read, and no result.
+    #[error("{}: {error}", path.display())]
+    Form {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        error: ReadResultError,
+    },
+    /// Larger than any result.
+    #[error("{}: larger than 512 MiB, which no result is", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+    },
+    /// No `.json` file in the folder, or no run in the document.
+    #[error("{}: no result in it (a folder's results are its .json files)", path.display())]
+    Empty {
+        /// The folder or file.
+        path: PathBuf,
+    },
+    /// Several runs where one was wanted.
+    #[error("{}: holds {runs} runs, one was wanted", path.display())]
+    Several {
+        /// The file.
+        path: PathBuf,
+        /// How many.
+        runs: usize,
+    },
+}
+
+/// Reads the result of one run; a document of several runs will do when it has one.
+///
+/// # Errors
+/// [`StoredError`] naming the file and what is wrong with it.
+pub fn read_result(path: &Path) -> Result<RunResult, StoredError> {
+    let mut results = file(path)?;
+    match (results.pop(), results.len()) {
+        (Some(stored), 0) => Ok(stored.result),
+        (_, others) => Err(StoredError::Several {
+            path: path.to_owned(),
+            runs: others + 1,
+        }),
+    }
+}
+
+/// Reads all results of a file or of a folder's `.json` files, in the order of their names. Folders
+/// inside are not looked into.
+///
+/// # Errors
+/// [`StoredError`] for the first file that is no result: leaving one out would change the answer.
+pub fn read_results(path: &Path) -> Result<Vec<Stored>, StoredError> {
+    if !path.is_dir() {
+        return file(path);
+    }
+    let unreadable = |error| StoredError::Read {
+        path: path.to_owned(),
+        error,
+    };
+    let mut files = Vec::new();
+    for entry in fs::read_dir(path).map_err(unreadable)? {
+        let file = entry.map_err(unreadable)?.path();
+        let is_json = file
+            .extension()
+            .is_some_and(|extension| extension == "json");
+        if is_json && file.is_file() {
+            files.push(file);
+        }
+    }
+    files.sort();
+    let mut results = Vec::new();
+    for one in files {
+        results.extend(file(&one)?);
+    }
+    if results.is_empty() {
+        return Err(StoredError::Empty {
+            path: path.to_owned(),
+        });
+    }
+    Ok(results)
+}
+
+fn file(path: &Path) -> Result<Vec<Stored>, StoredError> {
+    let unreadable = |error| StoredError::Read {
+        path: path.to_owned(),
+        error,
+    };
+    let mut text = String::new();
+    File::open(path)
+        .map_err(unreadable)?
+        .take(LARGEST_BYTES + 1)
+        .read_to_string(&mut text)
+        .map_err(unreadable)?;
+    if text.len() as u64 > LARGEST_BYTES {
+        return Err(StoredError::TooLarge {
+            path: path.to_owned(),
+        });
+    }
+    let wrong = |error| StoredError::Form {
+        path: path.to_owned(),
+        error,
+    };
+    let shown = path.display().to_string();
+    let RunsResult { runs, .. } = match runs::read(&text).map_err(wrong)? {
+        Some(document) => document,
+        None => {
+            let result = json::read(&text).map_err(wrong)?;
+            return Ok(vec![Stored {
+                from: shown,
+                result,
+            }]);
+        }
+    };
+    if runs.is_empty() {
+        return Err(StoredError::Empty {
+            path: path.to_owned(),
+        });
+    }
+    let runs = runs.into_iter().enumerate();
+    let stored = runs.map(|(index, result)| Stored {
+        from: format!("{shown}, run {}", index + 1),
+        result,
+    });
+    Ok(stored.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample;
+
+    fn write(path: &Path, result: &RunResult) {
+        json::write(&mut File::create(path).unwrap(), result).unwrap();
+    }
+
+    #[test]
+    fn files_and_folders_are_read_and_mistakes_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        assert!(matches!(
+            read_results(folder.path()),
+            Err(StoredError::Empty { .. })
+        ));
+        write(&at("b.json"), &sample::closed());
+        write(&at("a.json"), &sample::open());
+        fs::write(at("notes.txt"), "no result").unwrap();
+        let results = read_results(folder.path()).unwrap();
+        assert_eq!(results.len(), 2);
+        assert!(results[0].from.ends_with("a.json"));
+        assert_eq!(results[0].result, sample::open());
+        assert_eq!(read_result(&at("b.json")).unwrap(), sample::closed());
+
+        let missing = read_result(&at("missing.json")).unwrap_err();
+        assert!(missing.to_string().contains("missing.json"), "{missing}");
+        for text in [
+            "",
+            "{}",
+            "[1]",
+            "\u{0}",
+            "{\"kind\": \"runs\"}",
+            "{\"kind\": \"other\"}",
+        ] {
+            fs::write(at("c.json"), text).unwrap();
+            let error = read_results(folder.path()).unwrap_err();
+            assert!(matches!(error, StoredError::Form { .. }), "{text}: {error}");
+            assert!(error.to_string().contains("c.json"));
+        }
+        fs::write(at("c.json"), [0xff, 0xfe]).unwrap();
+        assert!(matches!(
+            read_result(&at("c.json")),
+            Err(StoredError::Read { .. })
+        ));
+    }
+}
