@@ -9,11 +9,12 @@ use super::broker::BrokerArgs;
 use super::compare::CompareArgs;
 use super::doctor::DoctorArgs;
 use super::exit::Exit;
+use super::merge::MergeArgs;
 use super::options::ProduceArgs;
 use super::produce::RunArgs;
 use super::schema::SchemaArgs;
 use super::version::VersionArgs;
-use super::{admin, broker, compare, doctor, help, message, produce, schema, version};
+use super::{admin, broker, compare, doctor, help, merge, message, produce, schema, version};
 
 /// Load generator and benchmark for Apache RocketMQ.
 #[derive(Debug, Parser)]
@@ -42,6 +43,9 @@ enum Command {
     /// Sets results against one another: better, worse, the same or inconclusive
     #[command(after_long_help = help::COMPARE)]
     Compare(CompareArgs),
+    /// Makes one result of those of the processes of one run (--shard)
+    #[command(after_long_help = help::MERGE)]
+    Merge(MergeArgs),
     /// Says what this machine and a cluster can carry, before any load
     #[command(after_long_help = help::DOCTOR)]
     Doctor(DoctorArgs),
@@ -68,6 +72,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Some(Command::Produce(args)) => produce::produce(&args),
         Some(Command::Run(args)) => produce::run(args),
         Some(Command::Compare(args)) => compare::run(&args),
+        Some(Command::Merge(args)) => merge::run(&args),
         Some(Command::Doctor(args)) => doctor::run(&args),
         Some(Command::Admin(args)) => admin::run(&args),
         Some(Command::Broker(args)) => broker::run(&args),

@@ -5,6 +5,7 @@ use crate::client::Delivery;
 use crate::config::threshold::Threshold;
 use crate::config::value::DurationSetting;
 use crate::config::{RunPlan, Target};
+use crate::load::schedule::ShardOf;
 use crate::load::{Arrivals, LoadModel, LoadPlan, Offered, WhenLate};
 use crate::metrics::units::percent;
 
@@ -34,6 +35,12 @@ pub fn text(plan: &RunPlan) -> String {
     if !plan.load.warmup.is_zero() {
         lines.insert(4, ("warm-up", warmup(plan)));
     }
+    if let Some(start_at) = plan.start_at {
+        lines.insert(
+            2,
+            ("begins", format!("at {start_at}, by this host's clock")),
+        );
+    }
     if let Some(trace) = &plan.send.trace {
         let share = percent(f64::from(trace.share_ppm) / 1e6);
         lines.push((
@@ -50,6 +57,10 @@ pub fn text(plan: &RunPlan) -> String {
             "writes",
             format!("{} (one JSON line per second)", intervals.display()),
         ));
+    }
+    if let Some(hlog) = &report.hlog {
+        let what = "one HdrHistogram per second and kind of time";
+        lines.push(("writes", format!("{} ({what})", hlog.display())));
     }
     for threshold in &report.fail_if {
         lines.push(("fails if", judged(plan, threshold)));
@@ -209,12 +220,20 @@ fn rate(plan: &RunPlan) -> String {
         WhenLate::Skip => "leaves out",
         WhenLate::Abort => "stops",
     };
+    let part = match plan.load.part {
+        ShardOf::WHOLE => String::new(),
+        part => format!(
+            ", of which this process sends part {} of {}",
+            part.index + 1,
+            part.count
+        ),
+    };
     let per_second = match offered {
         Offered::Steady(rate) => figure::rate(rate.per_second()),
         Offered::Planned(_) => format!("a plan up to {}", figure::rate(offered.peak_per_s())),
         Offered::Recorded(times) => format!("{} recorded times", figure::whole(times.len() as u64)),
     };
-    format!("{per_second}, an open loop, {arrivals}; when late, it {late}")
+    format!("{per_second}{part}, an open loop, {arrivals}; when late, it {late}")
 }
 
 /// The limit of concurrency and, by Little's law, the answer time up to which it lets the rate be.
@@ -239,7 +258,7 @@ fn mode(plan: &RunPlan) -> String {
         text += &format!(" with batches of {batch} messages");
     }
     if let LoadModel::Open(offered) = &load.model {
-        let per_s = offered.of_sends(batch).peak_per_s();
+        let per_s = offered.of_sends(batch).peak_per_s() * load.part.fraction();
         #[allow(clippy::cast_precision_loss, reason = "display only")]
         let longest_us = limit as f64 * 1e6 / per_s;
         let longest = figure::latency(longest_us);

@@ -100,6 +100,10 @@ impl From<LoadError> for Failure {
     fn from(error: LoadError) -> Self {
         match error {
             LoadError::Client(error) => error.into(),
+            LoadError::Stopped => Self {
+                exit: Exit::Interrupted,
+                ..Self::own(error)
+            },
             other => Self::own(other),
         }
     }

@@ -64,6 +64,24 @@ against four are the fewest that can be told apart from chance.
 Exit codes: 0 better or the same, 10 worse, 11 inconclusive, 2 results that are not to be compared
 (--anyway compares them and says so), 1 results that cannot be read.";
 
+/// Under `merge --help`.
+pub const MERGE: &str = "\
+Example, on two hosts with clocks in step:
+  rmq-bench -n HOST:9876 -r 200k -d 60s --start-at 2026-01-31T08:00:00Z --shard 1/2 -o 1.json
+  rmq-bench -n HOST:9876 -r 200k -d 60s --start-at 2026-01-31T08:00:00Z --shard 2/2 -o 2.json
+  rmq-bench merge 1.json 2.json -o run.json
+
+Histograms are added, never averaged; accounts are summed; rates are the summed counts over the common
+window. The verdict is the worst of the parts, its reasons name the shards; thresholds (--fail-if) of
+the run are judged on the whole. In any order and grouping the result is the same.
+
+Refused: other settings (but those of a process: --shards, --client-ip, --credentials, files, …) or
+another build, schedules begun more than 100 ms apart by their hosts' clocks, a shard or run given
+twice, missing shards without --partial, embedded clusters, results of another schema version, results
+whose sums do not close.
+
+Exit codes as those of the run, judged on the whole: 4, 10 and 12; 2: these cannot be merged.";
+
 /// Under `admin --help`.
 pub const ADMIN: &str = "\
 Examples:

@@ -2,10 +2,11 @@
 //!
 //! - [`command`]: the commands, parsing and dispatch; [`options`]: the options of `produce`
 //! - [`produce`]: `produce` and `run` up to the resolved plan; [`produce_run`]: the run itself
-//! - `target`, `watch`, `outcome`, `outputs`, `signals`: the parts of a run; `runs`: several of one plan
+//! - `start`, `target`, `watch`, `outcome`, `outputs`, `signals`: the parts of a run; `runs`: several of one plan
 //! - [`compare`]: two results, or groups of them
 //! - `admin`: topics made, queues measured, messages looked up
 //! - [`doctor`]: what machine and cluster can carry
+//! - `merge`: results of several processes in one
 //! - [`dry_run`], [`broker`], [`schema`], [`version`]: the smaller commands
 //! - [`live`]: the live view; [`log`], [`message`]: everything else on stderr; [`stdout`]: results
 //! - `connect`, `credentials`, `tls`: how a cluster is reached
@@ -28,6 +29,7 @@ pub mod figure;
 pub mod help;
 pub mod live;
 pub mod log;
+mod merge;
 pub mod message;
 pub mod options;
 mod outcome;
@@ -38,6 +40,7 @@ mod runs;
 mod samples;
 pub mod schema;
 mod signals;
+mod start;
 pub mod stdout;
 mod target;
 mod tls;

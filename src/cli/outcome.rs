@@ -19,6 +19,7 @@ use crate::metrics::{Acks, Label, Quantiles, Summary};
 use crate::report::build::{BrokerFacts, GeneratorFacts, RunFacts};
 use crate::report::figures::{Avoidance, AvoidanceCause, AvoidanceEvent};
 use crate::report::host::{Host, Memory};
+use crate::report::part::Shard;
 use crate::report::requests::{RequestFigures, ResponderFigures};
 use crate::report::result;
 use crate::report::traces::TraceFigures;
@@ -60,6 +61,7 @@ pub(crate) struct Finished<'a> {
     pub(crate) instance: &'a Arc<ClientInstance>,
     pub(crate) outcome: &'a LoadOutcome,
     pub(crate) started_at: jiff::Timestamp,
+    pub(crate) start_at: Option<jiff::Timestamp>,
     pub(crate) host: Host,
     pub(crate) in_flight_growth: Option<u64>,
 }
@@ -337,6 +339,11 @@ impl Finished<'_> {
         result::Run {
             id: format!("{:016x}", rand::random::<u64>()),
             started_at: self.started_at.to_string(),
+            began_at: Some(self.outcome.began_at.to_string()),
+            start_at: self.start_at.map(|instant| instant.to_string()),
+            shard: self.shard(),
+            merged_from: Vec::new(),
+            missing_shards: Vec::new(),
             command: "produce".to_owned(),
             mode,
             load_model: match &load.model {
@@ -358,6 +365,20 @@ impl Finished<'_> {
             group: self.plan.send.group.clone(),
             repetition: None,
         }
+    }
+
+    /// Which process of several this was.
+    fn shard(&self) -> Option<Shard> {
+        let asked = self
+            .plan
+            .resolved
+            .iter()
+            .any(|setting| setting.key == "shard");
+        let part = self.plan.load.part;
+        asked.then(|| Shard {
+            index: part.index + 1,
+            of: part.count,
+        })
     }
 
     fn target(&self) -> result::Target {

@@ -7,7 +7,7 @@ use super::failure::Failure;
 use super::outcome::Finished;
 use super::target::RunningTarget;
 use super::watch::Watch;
-use super::{connect, message, outputs, runs, samples, signals};
+use super::{connect, message, outputs, runs, samples, signals, start};
 use crate::client::ClientInstance;
 use crate::client::error::denies_access;
 use crate::config::threshold::Threshold;
@@ -28,6 +28,7 @@ pub fn execute(plan: RunPlan) -> Exit {
 }
 
 fn run(plan: &RunPlan) -> Result<Exit, Failure> {
+    let start_at = start::instant(plan)?;
     outputs::check(&plan.report).map_err(Failure::own)?;
     let stop = Arc::new(StopSignal::default());
     signals::listen(Arc::clone(&stop));
@@ -48,7 +49,10 @@ fn run(plan: &RunPlan) -> Result<Exit, Failure> {
     if plan.runs > 1 {
         return runs::execute(plan, &stop);
     }
-    let measured = measure(plan, stop)?;
+    if let Some(at) = start_at {
+        start::wait_to_connect(at, &stop)?;
+    }
+    let measured = measure(plan, stop, start_at)?;
     let written = outputs::write(&plan.report, &measured.result);
     measured.check()?;
     Ok(exit_code(plan, &measured, written))
@@ -82,7 +86,11 @@ impl Measured {
 ///
 /// # Errors
 /// [`Failure`] when there is no result.
-pub(super) fn measure(plan: &RunPlan, stop: Arc<StopSignal>) -> Result<Measured, Failure> {
+pub(super) fn measure(
+    plan: &RunPlan,
+    stop: Arc<StopSignal>,
+    start_at: Option<jiff::Timestamp>,
+) -> Result<Measured, Failure> {
     let host = Host::read();
     let target = RunningTarget::start(&plan.target)?;
     let mut client = plan.client.clone();
@@ -101,6 +109,7 @@ pub(super) fn measure(plan: &RunPlan, stop: Arc<StopSignal>) -> Result<Measured,
         stop,
         reserved_cores: target.reserved_cores(),
         audit: plan.report.audit.is_some(),
+        start_at,
     };
     let started_at = jiff::Timestamp::now();
     let outcome = load.execute(|second| watch.second(second));
@@ -140,6 +149,7 @@ pub(super) fn measure(plan: &RunPlan, stop: Arc<StopSignal>) -> Result<Measured,
         instance: &instance,
         outcome: &outcome,
         started_at,
+        start_at,
         host,
         in_flight_growth,
     };

@@ -94,7 +94,7 @@ fn one(plan: &RunPlan, number: u64, stop: &Arc<StopSignal>) -> Result<(RunResult
     for path in [&mut plan.report.intervals, &mut plan.report.audit] {
         *path = path.as_deref().map(|path| numbered(path, number));
     }
-    let mut measured = measure(&plan, Arc::clone(stop))?;
+    let mut measured = measure(&plan, Arc::clone(stop), None)?;
     measured.check()?;
     measured.result.run.repetition = Some(Repetition {
         number,

@@ -2,14 +2,16 @@
 //! ends the process.
 
 use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
 use super::exit::Exit;
 use super::message;
 use crate::load::{StopLevel, StopSignal};
 
-/// Listens on a thread of its own for as long as the process lives.
+/// Listens on a thread of its own for as long as the process lives; from its return on no signal is missed.
 pub(crate) fn listen(stop: Arc<StopSignal>) {
+    let (ready, is_ready) = channel();
     let listening = std::thread::Builder::new()
         .name("signals".to_owned())
         .spawn(move || {
@@ -17,7 +19,7 @@ pub(crate) fn listen(stop: Arc<StopSignal>) {
                 .enable_all()
                 .build();
             match runtime {
-                Ok(runtime) => runtime.block_on(count(&stop)),
+                Ok(runtime) => runtime.block_on(count(&stop, ready)),
                 Err(error) => {
                     message::note(&format_args!("Ctrl-C will end without a report: {error}"))
                 }
@@ -26,9 +28,11 @@ pub(crate) fn listen(stop: Arc<StopSignal>) {
     if let Err(error) = listening {
         message::note(&format_args!("Ctrl-C will end without a report: {error}"));
     }
+    // Where nobody listens the sender is gone, and why has been said.
+    let _ = is_ready.recv();
 }
 
-async fn count(stop: &StopSignal) {
+async fn count(stop: &StopSignal, ready: Sender<()>) {
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut interrupt), Ok(mut terminate)) = (
         signal(SignalKind::interrupt()),
@@ -37,6 +41,7 @@ async fn count(stop: &StopSignal) {
         message::note(&"Ctrl-C will end without a report: no signal handler");
         return;
     };
+    let _ = ready.send(());
     loop {
         tokio::select! {
             _ = interrupt.recv() => {}

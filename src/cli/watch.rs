@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::live::{LiveBroker, LiveMode, LiveSnapshot, LiveView, Phase};
 use super::message;
@@ -12,6 +12,7 @@ use crate::client::{BrokerId, ClientInstance};
 use crate::config::RunPlan;
 use crate::load::{LoadModel, RunPhase, RunSecond};
 use crate::metrics::{Interval, Phase as IntervalPhase};
+use crate::report::hlog::{IntervalLog, Second};
 use crate::report::intervals;
 use crate::transport::Nanos;
 
@@ -57,6 +58,8 @@ fn unwritable(option: &str, path: &Path, error: &io::Error) -> String {
 pub(crate) struct Watch {
     view: LiveView,
     intervals: Option<LineFile>,
+    hlog: Option<LineFile>,
+    log: IntervalLog,
     audit: Option<LineFile>,
     instance: Arc<ClientInstance>,
     plan: Totals,
@@ -69,6 +72,9 @@ struct Totals {
     duration: Option<Duration>,
     count: Option<u64>,
     planned_per_s: Option<f64>,
+    /// What the load is, in one line.
+    title: String,
+    answered: bool,
 }
 
 #[derive(Default)]
@@ -103,12 +109,17 @@ impl Watch {
             created.transpose()
         };
         let planned_per_s = match &plan.load.model {
-            LoadModel::Open(offered) => offered.steady_per_s(),
+            LoadModel::Open(offered) => {
+                let whole = offered.steady_per_s();
+                whole.map(|per_s| per_s * plan.load.part.fraction())
+            }
             LoadModel::Closed => None,
         };
         let bound = plan.load.bound;
         Ok(Self {
             intervals: open("--intervals", &plan.report.intervals)?,
+            hlog: open("--hlog", &plan.report.hlog)?,
+            log: IntervalLog::default(),
             audit: open("--audit", &plan.report.audit)?,
             view: LiveView::new(LiveMode::choose(&plan.report)),
             instance,
@@ -117,6 +128,8 @@ impl Watch {
                 duration: bound.duration,
                 count: bound.count,
                 planned_per_s,
+                title: format!("mode {}, topic {}", plan.load.mode.name(), plan.load.topic),
+                answered: plan.load.mode.is_answered(),
             },
             seen: Seen::default(),
         })
@@ -154,6 +167,7 @@ impl Watch {
         if let Some(file) = &mut self.intervals {
             file.write(|out| intervals::write(out, &interval));
         }
+        self.log(second, &names);
         if let Some(file) = &mut self.audit {
             file.write(|out| {
                 for record in second.audit {
@@ -170,6 +184,34 @@ impl Watch {
         if second.length >= SHORTEST_SHOWN {
             self.view.update(&self.snapshot(second, &interval));
         }
+    }
+
+    /// The lines of the interval log; nothing of the warm-up.
+    fn log(&mut self, second: &RunSecond<'_>, names: &[String]) {
+        let Some(file) = &mut self.hlog else {
+            return;
+        };
+        if !matches!(second.phase, RunPhase::Measure | RunPhase::Drain) {
+            return;
+        }
+        let (log, plan) = (&mut self.log, &self.plan);
+        let window = SystemTime::from(second.began_at) + plan.warmup;
+        let end = Duration::try_from_secs_f64(second.at_s).unwrap_or_default();
+        // One that began in the warm-up has only what is of the window.
+        let length = second.length.min(end);
+        file.write(|out| {
+            log.begin(out, window, &plan.title)?;
+            log.second(
+                out,
+                &Second {
+                    from: end.saturating_sub(length),
+                    length,
+                    recorder: second.recorder,
+                    brokers: names,
+                    answered: plan.answered,
+                },
+            )
+        });
     }
 
     fn snapshot(&self, second: &RunSecond<'_>, interval: &Interval) -> LiveSnapshot {
@@ -218,7 +260,11 @@ impl Watch {
             .seen
             .in_flight_first
             .map(|first| self.seen.in_flight_last.saturating_sub(first));
-        let failed = [self.intervals, self.audit]
+        if let Some(file) = &mut self.hlog {
+            let log = &self.log;
+            file.write(|out| log.end(out));
+        }
+        let failed = [self.intervals, self.hlog, self.audit]
             .iter()
             .flatten()
             .any(|file| file.failed.is_some());

@@ -1,5 +1,7 @@
 //! What a run cannot be: values out of range, settings that contradict each other.
 
+mod processes;
+
 use std::time::Duration;
 
 use super::error::ConfigError;
@@ -39,6 +41,7 @@ pub(crate) fn check(settings: &Settings) -> Result<(), ConfigError> {
     identity(settings)?;
     traces(settings)?;
     shares_of_shards(settings)?;
+    processes::check(settings)?;
     something_is_sent(settings)?;
     thresholds(settings)?;
     files(settings)
@@ -426,7 +429,8 @@ fn shares_of_shards(settings: &Settings) -> Result<(), ConfigError> {
         SendMode::Oneway => None,
     };
     let keys = settings.sharding_keys.as_ref();
-    let keys = keys.map(|given| ("sharding-keys", given.value.0));
+    let of = settings.shard.as_ref().map_or(1, |given| given.value.of);
+    let keys = keys.map(|given| ("sharding-keys", given.value.0 / of.max(1)));
     let Some((other, room)) = limit.into_iter().chain(keys).min_by_key(|(_, room)| *room) else {
         return Ok(());
     };
@@ -507,14 +511,27 @@ fn files(settings: &Settings) -> Result<(), ConfigError> {
         }
         seen.push(&file.path);
     }
-    match &settings.intervals {
-        Some(intervals) if seen.contains(&&intervals.value.0) => Err(ConfigError::Contradiction {
-            key: "intervals",
-            source_of_value: intervals.source.clone(),
-            other: "output",
-            reason: format!("both write {}", intervals.value),
-            hint: "give --intervals a file of its own".to_owned(),
-        }),
-        _ => Ok(()),
+    let lines = [
+        ("intervals", &settings.intervals),
+        ("hlog", &settings.hlog),
+        ("audit", &settings.audit),
+    ];
+    let mut before: Vec<(&'static str, _)> =
+        seen.into_iter().map(|path| ("output", path)).collect();
+    for (key, given) in lines {
+        let Some(given) = given else {
+            continue;
+        };
+        if let Some((other, _)) = before.iter().find(|(_, path)| **path == given.value.0) {
+            return Err(ConfigError::Contradiction {
+                key,
+                source_of_value: given.source.clone(),
+                other,
+                reason: format!("both write {}", given.value),
+                hint: format!("give --{key} a file of its own"),
+            });
+        }
+        before.push((key, &given.value.0));
     }
+    Ok(())
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::setting::{SettingValue, Source};
 use super::threshold::Threshold;
-use super::value::{OutputFile, OutputFormat};
+use super::value::{OutputFile, OutputFormat, StartAt};
 use crate::client::{ClientConfig, SendConfig};
 use crate::load::{LoadModel, LoadPlan};
 
@@ -27,6 +27,8 @@ pub struct RunPlan {
     pub load: LoadPlan,
     /// How often it is run, one after the other, at least 1.
     pub runs: u64,
+    /// When it begins; `None` for as soon as it can.
+    pub start_at: Option<StartAt>,
     /// What comes out.
     pub report: ReportPlan,
     /// The profile of `run`.
@@ -99,6 +101,8 @@ pub struct ReportPlan {
     pub format: OutputFormat,
     /// File for one JSON line per second.
     pub intervals: Option<PathBuf>,
+    /// File for an HdrHistogram interval log.
+    pub hlog: Option<PathBuf>,
     /// File for one JSON line per message.
     pub audit: Option<PathBuf>,
     /// Conditions that fail the run.
@@ -145,7 +149,7 @@ pub struct LeftOut {
 }
 
 impl RunPlan {
-    /// Messages the plan holds for the measured window; `None` in a closed loop without a count,
+    /// Messages this process's part of the plan holds for the measured window; `None` in a closed loop without a count,
     /// where the answers decide.
     #[must_use]
     pub fn planned_messages(&self) -> Option<u64> {
@@ -153,14 +157,17 @@ impl RunPlan {
             (LoadModel::Open(offered), Some(duration)) => {
                 let batch = self.load.message.batch;
                 let warmup = self.load.warmup;
-                let sends = offered.of_sends(batch).due(warmup, warmup + duration);
-                Some(sends.saturating_mul(u64::from(batch)))
+                let offered = offered.of_sends(batch);
+                Some(offered.due(warmup, warmup + duration))
             }
             _ => None,
         };
-        match (by_time, self.load.bound.count) {
+        let sends = match (by_time, self.load.sends()) {
             (Some(time), Some(count)) => Some(time.min(count)),
             (time, count) => time.or(count),
-        }
+        };
+        let batch = u64::from(self.load.message.batch.max(1));
+        // Whose the first message of the window is depends on the schedule: right to one message.
+        sends.map(|sends| self.load.part.share(sends).saturating_mul(batch))
     }
 }

@@ -25,7 +25,7 @@ use crate::client::{
     ClientConfig, Compression, Delivery, DetectorConfig, FaultConfig, Identity, SendConfig,
     TraceConfig, TransportConfig,
 };
-use crate::load::schedule::{RecordError, read_record};
+use crate::load::schedule::{RecordError, ShardOf, read_record};
 use crate::load::{
     Arrivals, Bound, LoadModel, LoadPlan, MessageShape, Offered, Piece, RequestShape, SendMode,
     Shape, TransactionShape,
@@ -67,6 +67,7 @@ pub fn resolve(sources: &Sources) -> Result<RunPlan, ConfigError> {
             trust_anybody: !settings.tls_verify.value.0,
         }),
         send: send(&settings),
+        start_at: settings.start_at.as_ref().map(|given| given.value),
         load: load(&settings, record),
         runs: settings.runs.value.0,
         report: report(settings),
@@ -330,6 +331,10 @@ fn load(settings: &Settings, record: Option<Arc<[u64]>>) -> LoadPlan {
             ArrivalsSetting::Recorded(_) => Arrivals::Constant,
         },
         seed: settings.seed.value.0,
+        part: settings
+            .shard
+            .as_ref()
+            .map_or(ShardOf::WHOLE, |given| given.value.part()),
         bound: Bound {
             duration: optional(settings.duration.as_ref()),
             count: settings.count.as_ref().map(|given| given.value.0),
@@ -427,6 +432,7 @@ fn report(settings: Settings) -> ReportPlan {
         outputs: settings.output.value,
         format: settings.format.value,
         intervals: settings.intervals.map(|given| given.value.0),
+        hlog: settings.hlog.map(|given| given.value.0),
         audit: settings.audit.map(|given| given.value.0),
         fail_if: settings.fail_if.value,
         strict: settings.strict.value.0,

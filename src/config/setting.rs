@@ -324,6 +324,8 @@ expected! {
     value::NamesrvList: "host:port, several separated by ;";
     value::OutputFile: "a file ending in .json, .txt, .csv or .md";
     value::FilePath: "a file name";
+    value::ShardSetting: "a process of a run, as in 1/4";
+    value::StartAt: "an instant, as in 2026-01-31T08:00:00Z, or a time from now, as in +10s";
     value::FaultTableSetting: "v4, v5, or classes such as 550ms:2s,1800ms:5s";
     value::StallSetting: "length/period, such as 200ms/2s";
     Threshold: "figure, comparator, limit, such as p99>20ms or error_rate>0.1%";

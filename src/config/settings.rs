@@ -10,8 +10,8 @@ use super::value::{
     ArrivalsSetting, BatchSetting, CompressSetting, CountSetting, DurationSetting,
     FaultTableSetting, FilePath, GroupName, HeaderSetting, HostName, IdPart, Keys, ModeSetting,
     NamespaceName, NamesrvList, OnOff, OutputFile, OutputFormat, Properties, QueueOrderSetting,
-    RateSetting, ResponderSetting, ShareSetting, SizeSetting, StallSetting, Switch, Tags,
-    TopicName, WhenLateSetting,
+    RateSetting, ResponderSetting, ShardSetting, ShareSetting, SizeSetting, StallSetting, StartAt,
+    Switch, Tags, TopicName, WhenLateSetting,
 };
 
 macro_rules! optional {
@@ -295,7 +295,21 @@ settings! {
     Pacing "arrivals" "KIND" arrivals: Given<ArrivalsSetting> = "constant";
     /// Seed of everything random in the run
     Pacing "seed" "N" seed: Given<CountSetting> = "1";
-    /// Sending threads; without it the run chooses and says how many
+    /// Which process of several this is, as in 1/4: it sends every 4th message of the schedule
+    ///
+    /// Several processes, on one host or many, send one schedule together: give each all the same settings and
+    /// a number of its own. --rate, --count and the schedule are those of the whole run; --in-flight, --callers,
+    /// --shards and --connections are each process's own. `rmq-bench merge` makes one result of theirs; have
+    /// them begin together, with --start-at.
+    Pacing "shard" "I/N" shard: Option<Given<ShardSetting>>;
+    /// Begin with the warm-up at an instant: 2026-01-31T08:00:00Z, or +10s from now
+    ///
+    /// By this host's clock: keep the clocks of hosts that begin together in step (NTP, PTP), their offset is not
+    /// measured. Connections are made before. Ctrl-C while it waits ends at once, without a report.
+    Pacing "start-at" "INSTANT" start_at: Option<Given<StartAt>>;
+    /// Sending threads of this process; without it the run chooses and says how many
+    ///
+    /// They share its part of the schedule. Not to be confused with --shard, which is about several processes.
     Pacing "shards" "N" shards: Option<Given<CountSetting>>;
     /// Pacing tick, 50us to 100ms; without it the rate chooses
     Pacing "tick" "TIME" tick: Option<Given<DurationSetting>>;
@@ -334,6 +348,12 @@ settings! {
     Output "format" "FORMAT" format: Given<OutputFormat> = "text";
     /// Write one JSON line per second to FILE
     Output "intervals" "FILE" intervals: Option<Given<FilePath>>;
+    /// Write an interval log of HdrHistogram (V2) to FILE: the histograms of each second of the window
+    ///
+    /// One line per second and kind of time, tagged response, lateness, queue, service and
+    /// response_with_failures, and service.BROKER for each broker; values in ns. Java's HistogramLogReader and
+    /// the tools made with it read it. The lines of a tag add up to the result's histogram.
+    Output "hlog" "FILE" hlog: Option<Given<FilePath>>;
     /// One line of JSON per measured message: its id, how it ended, broker and queue
     ///
     /// For checking afterwards that what was acknowledged is stored. It is kept in memory for a

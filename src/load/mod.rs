@@ -7,7 +7,7 @@
 //! - [`requests`]: who answers a load of requests
 //! - `traces`: the share of the sends that is traced
 //! - [`surroundings`]: what the machine did to the process meanwhile
-//! - [`run`]: common start, outcome; `collect`: second by second; [`stop`]: ending early; [`audit`], [`bodies`]
+//! - [`run`]: a whole run, outcome; [`start`]: its common begin; `collect`: second by second; [`stop`]: ending early; [`audit`], [`bodies`]
 
 pub mod audit;
 pub mod bodies;
@@ -23,6 +23,7 @@ pub mod run;
 pub mod schedule;
 pub mod shard;
 pub mod source;
+pub mod start;
 pub mod stop;
 pub mod surroundings;
 mod thread;
@@ -35,6 +36,7 @@ pub use requests::{RequestOutcome, RequestShape, ResponderKind};
 pub use run::{ClientUse, LoadError, LoadOutcome, LoadRun, RunPhase, RunSecond, StopReason};
 pub use schedule::{Offered, Piece, Shape};
 pub use shard::ShardCounts;
+pub use start::await_instant;
 pub use stop::{StopLevel, StopSignal};
 pub use surroundings::Surroundings;
 pub use thread::sharpen_timers;

@@ -46,7 +46,10 @@ pub fn pacing(plan: &LoadPlan, reserved_cores: usize) -> Pacing {
 fn sends_per_s(plan: &LoadPlan) -> Option<f64> {
     match &plan.model {
         LoadModel::Closed => None,
-        LoadModel::Open(offered) => Some(offered.of_sends(plan.message.batch).peak_per_s()),
+        LoadModel::Open(offered) => {
+            let whole = offered.of_sends(plan.message.batch).peak_per_s();
+            Some(whole * plan.part.fraction())
+        }
     }
 }
 
@@ -105,7 +108,7 @@ fn choose_tick(per_s: Option<f64>) -> Duration {
 mod tests {
     use super::*;
     use crate::load::plan::{Arrivals, Bound, MessageShape, Rate, SendMode, WhenLate};
-    use crate::load::schedule::Offered;
+    use crate::load::schedule::{Offered, ShardOf};
     use std::num::NonZeroU64;
 
     fn open(per_s: u64) -> LoadModel {
@@ -129,6 +132,7 @@ mod tests {
             model,
             arrivals: Arrivals::Constant,
             seed: 1,
+            part: ShardOf::WHOLE,
             bound: Bound {
                 duration: None,
                 count: Some(1),

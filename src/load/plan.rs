@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::client::{Compression, Delivery};
 use crate::load::requests::RequestShape;
-use crate::load::schedule::Offered;
+use crate::load::schedule::{Offered, ShardOf};
 use crate::load::transactions::TransactionShape;
 use crate::protocol::batch::RECORD_BYTES;
 use crate::protocol::message_id::UNIQUE_ID_CHARS;
@@ -215,6 +215,8 @@ pub struct LoadPlan {
     pub arrivals: Arrivals,
     /// Seed of everything random in the run.
     pub seed: u64,
+    /// The part of the schedule this process sends; rates and counts are those of the whole.
+    pub part: ShardOf,
     /// End of the measured window.
     pub bound: Bound,
     /// Sent before the window at the same rate, kept out of every figure.
@@ -256,11 +258,16 @@ impl LoadPlan {
         };
         match self.message.sharding_keys {
             0 => limit,
-            keys => limit.min(keys),
+            keys => limit.min(self.own_keys(keys)),
         }
     }
 
-    /// Sends planned for the window, of [`MessageShape::batch`] messages each.
+    /// Sharding keys of this process, of so many in all.
+    fn own_keys(&self, keys: usize) -> usize {
+        usize::try_from(self.part.share(keys as u64)).unwrap_or(usize::MAX)
+    }
+
+    /// Sends of the whole schedule planned for the window, of [`MessageShape::batch`] messages each.
     #[must_use]
     pub fn sends(&self) -> Option<u64> {
         let messages = u64::from(self.message.batch.max(1));

@@ -27,18 +27,15 @@ use crate::load::requests::{
 use crate::load::schedule::{Offered, Schedule, ShardOf, first_number_at};
 use crate::load::shard::{Recorders, ShardLimits, Window};
 use crate::load::source::Source;
+use crate::load::start::{Begin, STOP_LOOK, begin};
 use crate::load::stop::{StopLevel, StopSignal};
 use crate::load::surroundings::{Surroundings, Watching};
 use crate::load::transactions::{LoadTransactions, TransactionOutcome};
 use crate::metrics::{Recorder, Totals};
 use crate::transport::Nanos;
 
-/// From "all connected" to the first message, so that every shard is waiting when it comes.
-const LEAD: Duration = Duration::from_millis(20);
 /// Checks held for an answer: brokers ask for all that are due at once.
 const MOST_CHECKS_WAITING: usize = 20_000;
-/// While a run waits for checks it looks this often whether it is to end.
-const STOP_LOOK: Duration = Duration::from_millis(50);
 /// Longest wait for a broker's word on its half messages.
 const NOT_PASSED_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -57,6 +54,19 @@ pub enum LoadError {
         /// The system's answer.
         source: std::io::Error,
     },
+    /// The instant of the start passed before all had connected.
+    #[error(
+        "the start was to be at {at}, and all had connected only {late:?} too late for it: choose an instant further ahead"
+    )]
+    StartPassed {
+        /// The instant.
+        at: jiff::Timestamp,
+        /// By how much too late.
+        late: Duration,
+    },
+    /// A stop was asked for before the start.
+    #[error("interrupted before the start: nothing was sent, so there is no report")]
+    Stopped,
     /// A shard died; its figures are lost, so there is no result.
     #[error("a shard ended with a panic; this is a bug")]
     Panic,
@@ -77,6 +87,8 @@ pub struct LoadRun {
     pub reserved_cores: usize,
     /// Keep a record of how each message ended.
     pub audit: bool,
+    /// When the schedule begins, by the wall clock; `None` for as soon as all have connected.
+    pub start_at: Option<jiff::Timestamp>,
 }
 
 /// Where a run stands.
@@ -101,6 +113,8 @@ pub struct RunSecond<'a> {
     pub at_s: f64,
     /// Length of the interval.
     pub length: Duration,
+    /// When the schedule began, by the wall clock.
+    pub began_at: jiff::Timestamp,
     /// Where the run stands.
     pub phase: RunPhase,
     /// What was measured in this second; in the warm-up, the warm-up's.
@@ -157,6 +171,8 @@ pub struct LoadOutcome {
     pub unreachable: Vec<(BrokerId, String)>,
     /// The schedule's beginning.
     pub started: Nanos,
+    /// The same by the wall clock.
+    pub began_at: jiff::Timestamp,
     /// First moment of the window.
     pub window_from: Nanos,
     /// Of a load of transactions.
@@ -252,7 +268,7 @@ impl LoadRun {
         };
         let shards = self.spawn(self.jobs(&pacing, parts)?, route_brokers.len())?;
 
-        let started = Nanos::now().plus(LEAD);
+        let Begin { started, began_at } = begin(self.start_at, &self.stop)?;
         let window = self.window(started);
         let watching = Watching::begin(window).map_err(no_thread)?;
         self.begin(shards.starts, started, window);
@@ -260,6 +276,7 @@ impl LoadRun {
             run: &self,
             runtime: &runtime,
             started,
+            began_at,
             window,
             recycle,
             watch: &mut watch,
@@ -282,8 +299,7 @@ impl LoadRun {
             let not_passed = runtime.block_on(self.not_passed(&route_brokers));
             transactions.outcome(reports.iter().map(|report| report.ends), not_passed)
         });
-        let requests = self.plan.requests;
-        let requests = requests.map(|_| request_outcome(&reports, responder));
+        let requests = (self.plan.requests).map(|_| request_outcome(&reports, responder));
         Ok(LoadOutcome {
             measured,
             warmup,
@@ -299,6 +315,7 @@ impl LoadRun {
             topic_created,
             unreachable: shards.failed,
             started,
+            began_at,
             window_from: window.from,
             transactions,
             requests: requests.transpose()?,
@@ -390,14 +407,15 @@ impl LoadRun {
 
     /// The messages of one shard.
     fn bodies(&self, shard: ShardOf, all: &Bodies) -> Result<Bodies, ClientError> {
+        let part = self.plan.part.part(shard);
         let Some(client_id) = self.asked_by(shard.index) else {
-            return Ok(all.of_shard(shard));
+            return Ok(all.of_shard(part));
         };
         let shape = MessageShape {
             asked_by: Some((client_id, self.send.timeout)),
             ..self.plan.message.clone()
         };
-        Ok(Bodies::new(&shape, self.plan.seed)?.of_shard(shard))
+        Ok(Bodies::new(&shape, self.plan.seed)?.of_shard(part))
     }
 
     /// The client of a shard with requests: brokers push answers to its connections alone.
@@ -558,7 +576,8 @@ impl LoadRun {
             }
             LoadModel::Open(offered) => {
                 let offered = offered.of_sends(plan.message.batch);
-                let schedule = Schedule::new(&offered, plan.arrivals, plan.seed, shard);
+                let part = plan.part.part(shard);
+                let schedule = Schedule::new(&offered, plan.arrivals, plan.seed, part);
                 let end_number = self.end_number(&offered).unwrap_or(u64::MAX);
                 Source::Open {
                     schedule,

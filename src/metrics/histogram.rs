@@ -160,6 +160,14 @@ impl<C: Counter> LatencyHistogram<C> {
         self.at_once = self.at_once.max(other.at_once);
     }
 
+    /// Says that at most so many values of it were counted at once, which a histogram that was read back does not
+    /// know: they are one observation where a percentile's are counted.
+    #[must_use]
+    pub fn counted_at_once(mut self, most: u64) -> Self {
+        self.at_once = self.at_once.max(most);
+        self
+    }
+
     /// Forgets all values and keeps the memory.
     pub fn clear(&mut self) {
         if self.is_empty() {
@@ -276,7 +284,7 @@ impl<C: Counter> LatencyHistogram<C> {
     }
 
     /// The cells, for export.
-    pub(super) fn cells(&self) -> Cow<'_, Histogram<C>> {
+    pub(crate) fn cells(&self) -> Cow<'_, Histogram<C>> {
         match self.settled() {
             Cow::Borrowed(this) => Cow::Borrowed(&this.cells),
             Cow::Owned(copy) => Cow::Owned(copy.cells),

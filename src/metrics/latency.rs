@@ -25,6 +25,10 @@ pub struct LatencySummary {
     /// Exact mean in nanoseconds, rounded; absent when nothing was counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mean_ns: Option<u64>,
+    /// Exact sum in nanoseconds, which makes the mean of merged results exact; absent when nothing was counted, or
+    /// when it is beyond 64 bits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sum_ns: Option<u64>,
     /// Median in nanoseconds; absent when nothing was counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub p50_ns: Option<u64>,
@@ -89,6 +93,9 @@ impl<C: Counter> LatencyHistogram<C> {
             count: self.count(),
             min_ns: self.min_ns(),
             mean_ns: self.mean_ns(),
+            sum_ns: (!self.is_empty())
+                .then(|| u64::try_from(self.sum_ns()).ok())
+                .flatten(),
             p50_ns,
             p90_ns,
             p95_ns,
@@ -115,7 +122,8 @@ impl<C: Counter> LatencyHistogram<C> {
 impl LatencyHistogram<u64> {
     /// Reads a histogram back, so that results can be merged and compared.
     ///
-    /// The sum comes from the rounded mean and is therefore exact to half a nanosecond per value.
+    /// Without `sum_ns`, as in results of older versions, the sum comes from the rounded mean and is exact to half
+    /// a nanosecond per value.
     ///
     /// # Errors
     /// One variant of [`ReadHistogramError`] for each way in which the member `hdr` is not the
@@ -143,7 +151,8 @@ impl LatencyHistogram<u64> {
         }
         let mut histogram = Self::from_cells(cells);
         if summary.count > 0 {
-            let sum_ns = u128::from(summary.mean_ns.unwrap_or(0)) * u128::from(summary.count);
+            let of_mean = u128::from(summary.mean_ns.unwrap_or(0)) * u128::from(summary.count);
+            let sum_ns = summary.sum_ns.map_or(of_mean, u128::from);
             let (min_ns, max_ns) = (
                 summary.min_ns.unwrap_or(0),
                 summary.max_ns.unwrap_or(HIGHEST_NS),

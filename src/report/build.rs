@@ -155,6 +155,7 @@ fn retries(summary: &Summary, attempts_allowed: u32) -> Retries {
         recovered_sends: counters.recovered_sends,
         share: share(counters.retries(), counters.attempts()),
         possible_duplicates: counters.possible_duplicates,
+        added_total_ns: (recovered > 0).then_some(counters.retry_ns),
         added_mean_ns: counters.retry_ns.checked_div(recovered),
         added_max_ns: (recovered > 0).then_some(counters.longest_retry_ns),
         by_attempt,

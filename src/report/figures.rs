@@ -79,7 +79,10 @@ pub struct Retries {
     #[serde(default)]
     pub possible_duplicates: u64,
     /// By how much earlier attempts made recovered sends longer, from the first submission to the first byte of the
-    /// last attempt: the mean in nanoseconds, part of `latency.queue`. Absent where none recovered.
+    /// last attempt: summed, in nanoseconds, part of `latency.queue`. Absent where none recovered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub added_total_ns: Option<u64>,
+    /// The mean of these times in nanoseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub added_mean_ns: Option<u64>,
     /// The longest of these times in nanoseconds.

@@ -25,7 +25,11 @@ pub struct FlowControlFigures {
     /// Their share of all attempts, from 0 to 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub share: Option<f64>,
-    /// How long they had waited in the broker's queue, in milliseconds, by the mean of those whose refusal says so.
+    /// Those of them whose refusal says how long they had waited in the broker's queue.
+    pub queued: u64,
+    /// The sum of these times in milliseconds.
+    pub queued_total_ms: u64,
+    /// Their mean in milliseconds; absent without any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queued_mean_ms: Option<f64>,
     /// The longest of these times in milliseconds.
@@ -62,6 +66,8 @@ pub(super) fn figures(summary: &Summary, facts: &[BrokerFacts]) -> Vec<FlowContr
             class: class.name().to_owned(),
             attempts: refused.attempts,
             share: share(refused.attempts, attempts),
+            queued: refused.timed,
+            queued_total_ms: refused.queued_ms,
             queued_mean_ms: share(refused.queued_ms, refused.timed),
             queued_max_ms: (refused.timed > 0).then_some(refused.longest_ms),
             queue_size_max: refused.largest_queue,

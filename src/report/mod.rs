@@ -8,12 +8,13 @@
 //!
 //! - [`result`]: the result, what was run against what
 //! - [`figures`]: its numbers
-//! - [`host`]: the machine
+//! - [`host`]: the machine; [`part`]: one process of several
 //! - [`build`]: from summary and facts to result
 //! - [`schema`]: its JSON Schema
-//! - [`json`], [`text`], [`csv`], [`markdown`]: a result in each format; [`intervals`]: one second a line
 //! - [`named`]: figures by name; [`runs`]: several runs of one plan; [`stored`]: results read back from files
 //! - [`comparison`]: two groups of results against one another
+//! - [`json`], [`text`], [`csv`], [`markdown`]: a result in each format; [`intervals`], [`hlog`]: second by second
+//! - [`merge`]: results of shards in one
 //! - [`style`]: colour or none
 
 pub mod build;
@@ -21,11 +22,14 @@ pub mod comparison;
 pub mod csv;
 pub mod figures;
 pub mod flow_control;
+pub mod hlog;
 pub mod host;
 pub mod intervals;
 pub mod json;
 pub mod markdown;
+pub mod merge;
 pub mod named;
+pub mod part;
 pub mod requests;
 pub mod result;
 pub mod runs;

@@ -13,6 +13,7 @@ use super::figures::{
 };
 use super::flow_control::FlowControlFigures;
 use super::host::Host;
+use super::part::{MergedPart, Shard};
 use super::requests::RequestFigures;
 use super::runs::Repetition;
 use super::traces::TraceFigures;
@@ -105,22 +106,38 @@ impl Tool {
 }
 
 /// What was run against what.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Run {
     /// Identity of the run.
     pub id: String,
     /// Wall-clock time the run began at, RFC 3339.
     pub started_at: String,
+    /// Wall-clock time the schedule's first message was due at, warm-up included, RFC 3339, by this host's clock;
+    /// of several processes, which began together, the earliest. Absent in results of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub began_at: Option<String>,
+    /// The instant the run was asked to begin at; absent where it began as soon as it could.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_at: Option<String>,
+    /// Which part of the schedule this process sent; absent where it sent all, and in a merged result.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard: Option<Shard>,
+    /// The results this one is the union of, in the order of their shards; absent where it is of one process.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub merged_from: Vec<MergedPart>,
+    /// Shards of the run whose results are not in it (`merge --partial`); absent when none is missing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing_shards: Vec<u64>,
     /// Subcommand, for example `produce`.
     pub command: String,
     /// How messages were sent.
     pub mode: Mode,
     /// What decided when a message went out.
     pub load_model: LoadModel,
-    /// Concurrent callers; absent in modes without.
+    /// Concurrent callers, of all processes in a merged result; absent in modes without.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub callers: Option<u64>,
-    /// Most sends in flight; absent in modes without.
+    /// Most sends in flight, of all processes in a merged result; absent in modes without.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_flight_limit: Option<u64>,
     /// Messages of a batch; absent in other modes.

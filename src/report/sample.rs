@@ -7,6 +7,7 @@ use crate::protocol::code::SendStatus;
 use crate::verdict::{Evidence, Pacing, Tick, judge};
 
 use super::host::Memory;
+use super::part::Shard;
 use super::{
     Avoidance, AvoidanceCause, AvoidanceEvent, BrokerFacts, GeneratorFacts, Host, LoadModel, Mode,
     Run, RunFacts, RunResult, StopReason, Target, TargetBroker, TargetKind, Tool, Window,
@@ -135,6 +136,20 @@ pub(super) fn nothing() -> RunResult {
     )
 }
 
+/// One process of several, with what it recorded.
+pub(super) fn shard(recorder: Recorder, index: u64, of: u64) -> RunResult {
+    let mut facts = facts(Mode::Async, LoadModel::Open, TargetKind::Cluster);
+    facts.run.id = format!("run-{index}");
+    facts.run.shard = Some(Shard { index, of });
+    facts
+        .config
+        .insert("shard".to_owned(), json!(format!("{index}/{of}")));
+    facts
+        .config
+        .insert("shards".to_owned(), json!(index % 2 + 1));
+    result(recorder, facts)
+}
+
 fn result(shard: Recorder, mut facts: RunFacts) -> RunResult {
     let mut totals = Totals::new(0);
     totals.merge(&shard);
@@ -175,6 +190,11 @@ fn facts(mode: Mode, load_model: LoadModel, kind: TargetKind) -> RunFacts {
     let run = Run {
         id: "run-1".to_owned(),
         started_at: "2026-01-02T03:04:05Z".to_owned(),
+        began_at: Some("2026-01-02T03:04:06Z".to_owned()),
+        start_at: None,
+        shard: None,
+        merged_from: Vec::new(),
+        missing_shards: Vec::new(),
         command: "produce".to_owned(),
         mode,
         load_model,

@@ -18,7 +18,7 @@ use super::figures::{Avoidance, AvoidanceCause, ReceiveTimes};
 use super::result::{LoadModel, Mode, Run, RunResult, TargetKind};
 use super::style::Style;
 use super::table::Figures;
-use super::{flow_control, requests, traces, transactions};
+use super::{flow_control, part, requests, traces, transactions};
 
 /// Avoidance events shown; the JSON result has them all.
 const EVENTS_SHOWN: usize = 5;
@@ -216,6 +216,12 @@ pub(super) fn load(result: &RunResult) -> String {
         parts.extend(setting(key).map(|value| format!("{what} {value}")));
     }
     parts.push(format!("topic {}", run.topic));
+    parts.extend(run.shard.map(|shard| {
+        format!("shard {shard} of the schedule: rates and counts are this process's part")
+    }));
+    if !run.merged_from.is_empty() {
+        parts.push(part::merged(run));
+    }
     parts.join(", ")
 }
 

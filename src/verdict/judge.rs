@@ -109,33 +109,32 @@ fn generator_cpu(evidence: &Evidence) -> Option<Reason> {
 }
 
 fn too_few_samples(evidence: &Evidence) -> Option<Reason> {
-    let (status, detail) = match evidence.acked {
-        0 if evidence.ending == Ending::Interrupted && evidence.sent == 0 => (
-            Status::Invalid,
-            "the run was interrupted before its window had begun: nothing is measured".to_owned(),
-        ),
-        0 => (
-            Status::Invalid,
-            "no send was acknowledged: there is nothing to measure. See the errors".to_owned(),
-        ),
-        acked if acked / evidence.messages_per_send < SAMPLES_FOR_P99 => {
-            let sends = acked / evidence.messages_per_send;
-            let (have, need) = (counted(sends, "send"), count(SAMPLES_FOR_P99));
-            let detail = format!(
-                "only {have} acknowledged; a 99th percentile needs {need}. Raise --duration or --count"
-            );
-            (Status::Degraded, detail)
-        }
-        _ => return None,
-    };
-    let (value, limit) = (number(evidence.acked), number(SAMPLES_FOR_P99));
-    Some(Reason::new(
-        ReasonCode::TooFewSamples,
-        status,
-        detail,
-        value,
-        limit,
-    ))
+    if evidence.acked == 0 && evidence.ending == Ending::Interrupted && evidence.sent == 0 {
+        let detail = "the run was interrupted before its window had begun: nothing is measured";
+        return Some(few(0, Status::Invalid, detail.to_owned()));
+    }
+    too_few_acked(evidence.acked, evidence.messages_per_send)
+}
+
+/// Whether so many acknowledged messages, sent so many at a time, are too few for percentiles.
+pub(super) fn too_few_acked(acked: u64, messages_per_send: u64) -> Option<Reason> {
+    let sends = acked / messages_per_send.max(1);
+    if acked == 0 {
+        let detail = "no send was acknowledged: there is nothing to measure. See the errors";
+        return Some(few(0, Status::Invalid, detail.to_owned()));
+    }
+    (sends < SAMPLES_FOR_P99).then(|| {
+        let (have, need) = (counted(sends, "send"), count(SAMPLES_FOR_P99));
+        let detail = format!(
+            "only {have} acknowledged; a 99th percentile needs {need}. Raise --duration or --count"
+        );
+        few(acked, Status::Degraded, detail)
+    })
+}
+
+fn few(acked: u64, status: Status, detail: String) -> Reason {
+    let (value, limit) = (number(acked), number(SAMPLES_FOR_P99));
+    Reason::new(ReasonCode::TooFewSamples, status, detail, value, limit)
 }
 
 fn unstable(evidence: &Evidence) -> Option<Reason> {

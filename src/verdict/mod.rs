@@ -28,6 +28,7 @@
 //! | `drain_unanswered` | degraded | degraded | any send still unanswered when the drain ended |
 //! | `clamped_values` | degraded | degraded | any time beyond the 120 s the histograms reach |
 //! | `interrupted` | degraded | degraded | the window was cut short from outside |
+//! | `shards_missing` | degraded | – | a merged result has not all shards of its run |
 //!
 //! A **cause** alone makes a run degraded. With a late schedule or a missed rate it is what made them so: it
 //! is invalid then, and named before them.
@@ -40,10 +41,12 @@
 //! - [`reason`]: what can be found, and the verdict
 //! - [`judge`](mod@judge): the limits, one function per finding
 //! - `surroundings`: those of what the machine and the embedded cluster did
+//! - [`merge`]: the verdict on the union of several processes
 //! - `schedule`: those of the schedule, and whether the cap explains them
 
 pub mod evidence;
 pub mod judge;
+pub mod merge;
 pub mod reason;
 mod schedule;
 mod surroundings;

@@ -78,6 +78,8 @@ pub enum ReasonCode {
     HostStalls,
     /// Degraded: the measured window was cut short.
     Interrupted,
+    /// Degraded: a merged result without all of its shards. Value and limit are shards.
+    ShardsMissing,
 }
 
 impl ReasonCode {
@@ -103,6 +105,7 @@ impl ReasonCode {
             Self::SocketFull => "socket_full",
             Self::HostStalls => "host_stalls",
             Self::Interrupted => "interrupted",
+            Self::ShardsMissing => "shards_missing",
         }
     }
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use rmq_bench::broker::EmbeddedCluster;
 use rmq_bench::client::{ClientConfig, ClientInstance, FaultClass, FaultConfig, SendConfig};
 use rmq_bench::load::audit::AuditRecord;
+use rmq_bench::load::schedule::ShardOf;
 use rmq_bench::load::{
     Arrivals, Bound, LoadError, LoadModel, LoadOutcome, LoadPlan, LoadRun, MessageShape, Offered,
     Rate, SendMode, StopReason, StopSignal, WhenLate,
@@ -30,6 +31,7 @@ pub(crate) fn plan(mode: SendMode, per_second: u64, bound: Bound) -> LoadPlan {
         })),
         arrivals: Arrivals::Constant,
         seed: 1,
+        part: ShardOf::WHOLE,
         bound,
         warmup: Duration::ZERO,
         drain: Duration::from_secs(5),
@@ -107,6 +109,7 @@ pub(crate) fn start(client: ClientConfig, plan: LoadPlan, send: SendConfig) -> R
         stop: Arc::clone(&stop),
         reserved_cores: 1,
         audit: true,
+        start_at: None,
     };
     let (tell, ended) = channel();
     let kept: Arc<Mutex<Vec<AuditRecord>>> = Arc::clone(&audit);

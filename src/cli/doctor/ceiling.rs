@@ -117,7 +117,7 @@ impl Ceiling {
                 .map_err(|error| CeilingError::Config(Box::new(error)))?;
             let bytes = plan.load.message.body_bytes as u64;
             let measured =
-                produce_run::measure(&plan, Arc::clone(stop)).map_err(CeilingError::Run)?;
+                produce_run::measure(&plan, Arc::clone(stop), None).map_err(CeilingError::Run)?;
             Ok((Trial::of(&measured.result), bytes))
         };
         let on = || stop.level() == StopLevel::None;

@@ -3,7 +3,7 @@
 //!
 //! - [`number`]: `50k`, `1.5M`, `1_000_000`; the exact decimal under rates, counts and shares
 //! - [`rate`], [`count`], [`size`], [`duration`], [`share`]: numbers with a unit
-//! - [`moment`]: a point in time
+//! - [`moment`]: a point in time; [`start_at`]: when a run begins; [`shard`]: a process's part of it
 //! - [`choice`]: one of a few names; [`switch`]: on or off
 //! - [`batch`]: size of a batch; [`message`]: keys, properties, compression
 //! - [`name`]: topic, group, namespace, tags, parts of ids; [`namesrv`]: name server addresses; [`path`]: files
@@ -25,9 +25,11 @@ pub mod number;
 pub mod path;
 pub mod rate;
 pub mod rate_plan;
+pub mod shard;
 pub mod share;
 pub mod size;
 pub mod stall;
+pub mod start_at;
 pub mod switch;
 
 pub use arrivals::ArrivalsSetting;
@@ -45,9 +47,11 @@ pub use namesrv::NamesrvList;
 pub use path::{FilePath, OutputFile};
 pub use rate::RateSetting;
 pub use rate_plan::RatePlan;
+pub use shard::ShardSetting;
 pub use share::ShareSetting;
 pub use size::SizeSetting;
 pub use stall::StallSetting;
+pub use start_at::StartAt;
 pub use switch::{OnOff, Switch};
 
 use std::fmt;

@@ -45,6 +45,9 @@ impl FromStr for OutputFile {
         let extension = Path::extension(&path).and_then(|extension| extension.to_str());
         match extension.and_then(OutputFormat::of_extension) {
             Some(format) => Ok(Self { path, format }),
+            None if extension == Some("hlog") => Err(ValueError::new(format!(
+                "`{text}`: an interval log is written while a run goes on, by --hlog {text}"
+            ))),
             None => Err(ValueError::new(format!(
                 "`{text}`: the extension chooses the format and is one of .json, .txt, .csv, .md"
             ))),

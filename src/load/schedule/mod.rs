@@ -34,6 +34,23 @@ impl ShardOf {
     /// The only shard.
     pub const WHOLE: Self = Self { index: 0, count: 1 };
 
+    /// The part of one of this part's own parts, such as a thread of a process: together they are this one,
+    /// whatever their number and whatever that of another process.
+    #[must_use]
+    pub fn part(self, own: Self) -> Self {
+        Self {
+            index: self.index + self.count * own.index,
+            count: self.count * own.count,
+        }
+    }
+
+    /// This part's share of the whole, above 0 and at most 1.
+    #[must_use]
+    #[allow(clippy::cast_precision_loss, reason = "a share to choose settings by")]
+    pub fn fraction(self) -> f64 {
+        1.0 / self.count.max(1) as f64
+    }
+
     /// This shard's part of a number that is divided, the remainder going to the low shards.
     #[must_use]
     pub fn share(self, whole: u64) -> u64 {
@@ -475,6 +492,32 @@ mod tests {
             let mut merged: Vec<u64> = (0..n).flat_map(|index| times(part(index), 60)).collect();
             merged.sort_unstable();
             prop_assert_eq!(&merged[..60], &whole[..]);
+        }
+
+        #[test]
+        fn processes_with_threads_of_their_own_together_send_the_whole_schedule(
+            threads in prop::collection::vec(1u64..5, 1..5),
+            seed: u64,
+            arrivals in arrivals(),
+            offered in offered(),
+        ) {
+            let numbered = |shard: ShardOf| {
+                let mut schedule = Schedule::new(&offered, arrivals, seed, shard);
+                let next = move || {
+                    let message = (schedule.number(), schedule.next_ns());
+                    schedule.advance();
+                    message
+                };
+                std::iter::repeat_with(next).take(60).collect::<Vec<_>>()
+            };
+            let processes = threads.len() as u64;
+            let shards = threads.iter().enumerate().flat_map(|(index, count)| {
+                let process = ShardOf { index: index as u64, count: processes };
+                (0..*count).map(move |own| process.part(ShardOf { index: own, count: *count }))
+            });
+            let mut merged: Vec<(u64, u64)> = shards.flat_map(numbered).collect();
+            merged.sort_unstable();
+            prop_assert_eq!(&merged[..60], &numbered(WHOLE)[..]);
         }
 
         #[test]
