@@ -19,6 +19,8 @@ pub struct Behaviour {
     /// leaves at max(its arrival, the reply to k − 1) + 1/rate. At most 4,096 messages wait, beyond
     /// that nothing is read (TCP back-pressure). 0 counts as no limit.
     pub capacity_per_s: Option<u64>,
+    /// How long that server takes for each message; without a capacity it means nothing.
+    pub service_time: ServiceTime,
     /// Messages that are refused.
     pub reject: Option<Reject>,
     /// Every n-th message is stored and not answered; 0 counts as never.
@@ -27,6 +29,20 @@ pub struct Behaviour {
     pub drop_connection_every: Option<u64>,
     /// When it asks about half messages.
     pub checks: Checks,
+}
+
+/// How long the single server of a capacity takes for a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ServiceTime {
+    /// As long for each: the D of M/D/1.
+    #[default]
+    Fixed,
+    /// Exponential, with the same mean: the second M of M/M/1. Drawn by Xoshiro256++ from this seed and the
+    /// broker's name.
+    Exponential {
+        /// The same seed gives the same times, in the order of arrival.
+        seed: u64,
+    },
 }
 
 /// When a broker asks a producer what has become of a half message.

@@ -47,7 +47,7 @@ mod worker;
 #[cfg(test)]
 mod tests;
 
-pub use behaviour::{Behaviour, Checks, Reject, Stall};
+pub use behaviour::{Behaviour, Checks, Reject, ServiceTime, Stall};
 pub use cluster::{BrokerInfo, ControlError, EmbeddedCluster};
 pub use counts::{BrokerCounts, StoredCounts};
 pub use spec::{ClusterSpec, ReplyForm, StartError};

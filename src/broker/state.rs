@@ -194,6 +194,7 @@ impl BrokerState {
         started: Instant,
     ) -> Self {
         let message_ids = OffsetIdPrefix::new(shared.address);
+        let script = Script::new(behaviour.clone(), &shared.name);
         Self {
             shared,
             reply_form: spec.reply_form,
@@ -201,7 +202,7 @@ impl BrokerState {
             account: spec.account.clone(),
             message_ids,
             started,
-            script: RefCell::new(Script::new(behaviour.clone())),
+            script: RefCell::new(script),
             paused: Cell::new(false),
             changed: Notify::new(),
             transactions: Transactions::default(),
@@ -274,7 +275,8 @@ impl BrokerState {
 
     pub(super) fn set_behaviour(&self, behaviour: Behaviour) {
         self.checks.set(behaviour.checks);
-        self.script.replace(Script::new(behaviour));
+        self.script
+            .replace(Script::new(behaviour, &self.shared.name));
         self.changed.notify_waiters();
     }
 
@@ -332,11 +334,12 @@ pub(super) struct Script {
 }
 
 impl Script {
-    fn new(behaviour: Behaviour) -> Self {
+    fn new(behaviour: Behaviour, broker: &str) -> Self {
         let capacity = behaviour.capacity_per_s.filter(|per_s| *per_s > 0);
+        let server = |per_s| SingleServer::new(per_s, behaviour.service_time, broker);
         Self {
             delay_ns: Some(behaviour::nanos(behaviour.delay)).filter(|delay| *delay > 0),
-            server: capacity.map(SingleServer::new),
+            server: capacity.map(server),
             behaviour,
             messages: 0,
         }

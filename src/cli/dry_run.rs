@@ -1,5 +1,6 @@
 //! `--dry-run`: what would be sent, from the plan alone.
 
+use crate::broker::ServiceTime;
 use crate::cli::{figure, samples};
 use crate::client::Delivery;
 use crate::config::threshold::Threshold;
@@ -102,6 +103,9 @@ fn target(plan: &RunPlan) -> String {
     }
     if let Some(capacity) = embedded.capacity_per_s {
         text += &format!(", at most {}/s each", figure::whole(capacity));
+        if embedded.service_time != ServiceTime::Fixed {
+            text += ", exponential service times";
+        }
     }
     text
 }

@@ -65,6 +65,7 @@ fn spec(settings: &EmbeddedSettings) -> ClusterSpec {
             delay: settings.delay,
             stall,
             capacity_per_s: settings.capacity_per_s,
+            service_time: settings.service_time,
             checks,
             ..Behaviour::default()
         },

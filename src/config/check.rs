@@ -321,7 +321,7 @@ fn one_delivery(settings: &Settings) -> Result<(), ConfigError> {
 }
 
 /// Settings of the embedded cluster that somebody set.
-fn embedded(settings: &Settings) -> [(&'static str, Option<&Source>); 5] {
+fn embedded(settings: &Settings) -> [(&'static str, Option<&Source>); 6] {
     fn explicit<T>(given: &Given<T>) -> Option<&Source> {
         given.is_explicit().then_some(&given.source)
     }
@@ -337,6 +337,7 @@ fn embedded(settings: &Settings) -> [(&'static str, Option<&Source>); 5] {
             "broker-capacity",
             settings.broker_capacity.as_ref().map(|given| &given.source),
         ),
+        ("broker-service", explicit(&settings.broker_service)),
     ]
 }
 

@@ -52,6 +52,7 @@ const OF_EMBEDDED: &[&str] = &[
     "broker-delay",
     "broker-stall",
     "broker-capacity",
+    "broker-service",
     "broker-check-after",
 ];
 const TLS: &[&str] = &["tls-ca", "tls-cert", "tls-key", "tls-name", "tls-verify"];
@@ -106,7 +107,7 @@ pub(crate) fn left_out(settings: &Settings) -> Vec<LeftOut> {
 type Condition = (bool, &'static str, &'static [&'static str]);
 
 /// What other settings make without effect, and why.
-fn conditions(settings: &Settings) -> [Condition; 17] {
+fn conditions(settings: &Settings) -> [Condition; 18] {
     let mode = settings.mode.value.0;
     let embedded = settings.namesrv.is_none();
     let encrypted = settings.tls.value.0 && !embedded;
@@ -131,6 +132,11 @@ fn conditions(settings: &Settings) -> [Condition; 17] {
             &["vip-channel"],
         ),
         (!embedded, "namesrv names an existing cluster", OF_EMBEDDED),
+        (
+            settings.broker_capacity.is_none(),
+            "without broker-capacity nothing waits for a server",
+            &["broker-service"],
+        ),
         (mode != SendMode::Batch, "the mode is not batch", &["batch"]),
         (mode != SendMode::Tx, "the mode is not tx", OF_TRANSACTIONS),
         (

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::setting::{SettingValue, Source};
 use super::threshold::Threshold;
 use super::value::{OutputFile, OutputFormat, StartAt};
+use crate::broker::ServiceTime;
 use crate::client::{ClientConfig, SendConfig};
 use crate::load::{LoadModel, LoadPlan};
 
@@ -79,6 +80,8 @@ pub struct EmbeddedSettings {
     pub stall: Option<Stall>,
     /// Most messages per second one broker accepts.
     pub capacity_per_s: Option<u64>,
+    /// How long a broker of a capacity takes for each.
+    pub service_time: ServiceTime,
     /// From a half message to the first check, and from check to check; `None` for RocketMQ's own.
     pub check_after: Option<Duration>,
 }

@@ -17,9 +17,10 @@ use super::settings::{Settings, setting};
 use super::sources::Sources;
 use super::value::{
     ArrivalsSetting, BatchSetting, CountSetting, DurationSetting, FilePath, IdPart, RateSetting,
-    ShareSetting, SizeSetting,
+    ServiceKind, ShareSetting, SizeSetting,
 };
 use super::{check, effect};
+use crate::broker::ServiceTime;
 use crate::client::namespace::instance_of;
 use crate::client::{
     ClientConfig, Compression, Delivery, DetectorConfig, FaultConfig, Identity, SendConfig,
@@ -188,6 +189,13 @@ fn target(settings: &Settings) -> Target {
             every: given.value.every,
         }),
         capacity_per_s: settings.broker_capacity.as_ref().map(|given| given.value.0),
+        service_time: match settings.broker_service.value.0 {
+            ServiceKind::Fixed => ServiceTime::Fixed,
+            ServiceKind::Exponential => ServiceTime::Exponential {
+                // Not the seed of the arrivals: the two must not be drawn alike.
+                seed: !settings.seed.value.0,
+            },
+        },
         check_after: settings
             .broker_check_after
             .as_ref()

@@ -305,6 +305,7 @@ expected! {
     value::ShareSetting: "a share in percent, such as 1% or 0.1%";
     value::ModeSetting: "sync, async, oneway, batch, tx or request";
     value::ResponderSetting: "built-in or others";
+    value::ServiceSetting: "fixed or exponential";
     value::WhenLateSetting: "catch-up, skip or abort";
     value::ArrivalsSetting: "constant, poisson, bursts:N or @FILE";
     value::HeaderSetting: "binary or json";

@@ -10,8 +10,8 @@ use super::value::{
     ArrivalsSetting, BatchSetting, CompressSetting, CountSetting, DurationSetting,
     FaultTableSetting, FilePath, GroupName, HeaderSetting, HostName, IdPart, Keys, ModeSetting,
     NamespaceName, NamesrvList, OnOff, OutputFile, OutputFormat, Properties, QueueOrderSetting,
-    RateSetting, ResponderSetting, ShardSetting, ShareSetting, SizeSetting, StallSetting, StartAt,
-    Switch, Tags, TopicName, WhenLateSetting,
+    RateSetting, ResponderSetting, ServiceSetting, ShardSetting, ShareSetting, SizeSetting,
+    StallSetting, StartAt, Switch, Tags, TopicName, WhenLateSetting,
 };
 
 macro_rules! optional {
@@ -337,6 +337,8 @@ settings! {
     Embedded "broker-stall" "TIME/TIME" broker_stall: Option<Given<StallSetting>>;
     /// Most sends per second one embedded broker accepts; a batch is one
     Embedded "broker-capacity" "N" broker_capacity: Option<Given<CountSetting>>;
+    /// How long it takes for each send it accepts so many of: as long for each, or exponentially distributed
+    Embedded "broker-service" "KIND" broker_service: Given<ServiceSetting> = "fixed";
     /// Time after which an embedded broker asks about a transaction (6s, as RocketMQ does)
     Embedded "broker-check-after" "TIME" broker_check_after: Option<Given<DurationSetting>>;
 

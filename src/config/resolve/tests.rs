@@ -153,7 +153,7 @@ fn every_setting_reaches_its_owner() {
 #[test]
 fn embedded_settings_reach_the_target() {
     let plan = plan(
-        "brokers=3 broker-queues=8 broker-delay=2ms broker-stall=200ms/2s broker-capacity=20k",
+        "brokers=3 broker-queues=8 broker-delay=2ms broker-stall=200ms/2s broker-capacity=20k broker-service=exponential seed=7",
     );
     let expected = EmbeddedSettings {
         brokers: 3,
@@ -164,6 +164,7 @@ fn embedded_settings_reach_the_target() {
             every: Duration::from_secs(2),
         }),
         capacity_per_s: Some(20_000),
+        service_time: ServiceTime::Exponential { seed: !7 },
         check_after: None,
     };
     assert_eq!(plan.target, Target::Embedded(expected));

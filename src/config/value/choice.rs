@@ -81,6 +81,23 @@ choice! {
     }
 }
 
+/// Service times of an embedded broker's single server, whose exponential ones are drawn from the run's seed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ServiceKind {
+    /// One for all.
+    Fixed,
+    /// Exponential, of the same mean.
+    Exponential,
+}
+
+choice! {
+    /// What `--broker-service` says.
+    ServiceSetting(ServiceKind) {
+        "fixed" => ServiceKind::Fixed,
+        "exponential" => ServiceKind::Exponential,
+    }
+}
+
 /// What `--mode` says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ModeSetting(pub SendMode);

@@ -35,7 +35,8 @@ pub mod switch;
 pub use arrivals::ArrivalsSetting;
 pub use batch::BatchSetting;
 pub use choice::{
-    HeaderSetting, ModeSetting, OutputFormat, QueueOrderSetting, ResponderSetting, WhenLateSetting,
+    HeaderSetting, ModeSetting, OutputFormat, QueueOrderSetting, ResponderSetting, ServiceKind,
+    ServiceSetting, WhenLateSetting,
 };
 pub use count::CountSetting;
 pub use duration::DurationSetting;
