@@ -7,7 +7,7 @@ use crate::config::threshold::Threshold;
 use crate::config::value::DurationSetting;
 use crate::config::{RunPlan, Target};
 use crate::load::schedule::ShardOf;
-use crate::load::{Arrivals, LoadModel, LoadPlan, Offered, WhenLate};
+use crate::load::{Arrivals, LoadModel, LoadPlan, Offered, WarmupEnd, WhenLate};
 use crate::metrics::units::percent;
 
 /// What the plan sends where, how fast and for how long; one topic per line.
@@ -189,6 +189,11 @@ fn judged(plan: &RunPlan, threshold: &Threshold) -> String {
 
 fn warmup(plan: &RunPlan) -> String {
     let warmup = DurationSetting(plan.load.warmup);
+    if plan.load.warmup_ends == WarmupEnd::WhenAsked {
+        return format!(
+            "until steady, {warmup} at most, at the same rate, kept out of every figure"
+        );
+    }
     format!("{warmup} at the same rate before that, kept out of every figure")
 }
 

@@ -2,7 +2,7 @@
 //!
 //! - [`command`]: the commands, parsing and dispatch; [`options`]: the options of `produce`
 //! - [`produce`]: `produce` and `run` up to the resolved plan; [`produce_run`]: the run itself
-//! - `start`, `target`, `watch`, `outcome`, `outputs`, `signals`: the parts of a run; `runs`: several of one plan
+//! - `start`, `target`, `watch`, `steadiness`, `outcome`, `outputs`, `signals`: the parts of a run; `runs`: several of one plan
 //! - [`compare`]: two results, or groups of them
 //! - `admin`: topics made, queues measured, messages looked up
 //! - [`doctor`]: what machine and cluster can carry
@@ -42,6 +42,7 @@ pub mod schema;
 mod signals;
 mod start;
 pub mod stdout;
+mod steadiness;
 mod target;
 mod tls;
 pub mod version;

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::target::RunningTarget;
 use super::version::GIT;
+use super::watch::Watched;
 use crate::client::fault::{Cause, FaultEvent, ProbeCounts};
 use crate::client::{ClientInstance, KnownBroker};
 use crate::config::{RunPlan, Target};
@@ -63,7 +64,7 @@ pub(crate) struct Finished<'a> {
     pub(crate) started_at: jiff::Timestamp,
     pub(crate) start_at: Option<jiff::Timestamp>,
     pub(crate) host: Host,
-    pub(crate) in_flight_growth: Option<u64>,
+    pub(crate) watched: &'a Watched,
 }
 
 /// Given up when the drain ended.
@@ -111,7 +112,7 @@ impl Finished<'_> {
         let mut evidence = Evidence::of(summary, pacing);
         evidence.drain_unanswered = summary.counters().errors.get(UNANSWERED);
         evidence.messages_per_send = self.plan.load.message.batch.into();
-        evidence.in_flight_growth = self.in_flight_growth.filter(|_| open);
+        evidence.in_flight_growth = self.watched.in_flight_growth.filter(|_| open);
         evidence.warmup_ns = Some(nanos(outcome.warmup_time));
         evidence.measured_ns = Some(nanos(outcome.measured_time));
         evidence.cap = open.then(|| self.cap());
@@ -122,6 +123,7 @@ impl Finished<'_> {
             evidence.unwritten_share =
                 open.then(|| self.share_of_window(|counts| counts.unwritten_ns));
         }
+        evidence.steadiness = self.watched.steadiness.seen(self.plan, outcome);
         evidence.ending = match outcome.stop_reason {
             StopReason::Interrupted => Ending::Interrupted,
             StopReason::Aborted => Ending::Aborted,
@@ -262,6 +264,7 @@ impl Finished<'_> {
             config,
             config_source,
             window: result::Window {
+                warmup_ended: self.watched.steadiness.warmup_ended(outcome),
                 warmup_s: outcome.warmup_time.as_secs_f64(),
                 measured_s: outcome.measured_time.as_secs_f64(),
                 drain_s: outcome.drain_time.as_secs_f64(),

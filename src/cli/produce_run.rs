@@ -113,7 +113,7 @@ pub(super) fn measure(
     };
     let started_at = jiff::Timestamp::now();
     let outcome = load.execute(|second| watch.second(second));
-    let (in_flight_growth, lines_written) = watch.finish();
+    let watched = watch.finish();
     leave(&instance);
     let outcome = outcome?;
     for (broker, why) in &outcome.unreachable {
@@ -151,14 +151,14 @@ pub(super) fn measure(
         started_at,
         start_at,
         host,
-        in_flight_growth,
+        watched: &watched,
     };
     let (result, summary) = report(&finished);
     Ok(Measured {
         denials: denials(&outcome),
         result,
         summary,
-        lines_written,
+        lines_written: watched.lines_written,
     })
 }
 

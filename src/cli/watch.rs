@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use super::live::{LiveBroker, LiveMode, LiveSnapshot, LiveView, Phase};
 use super::message;
+use super::steadiness::Steadiness;
 use crate::client::{BrokerId, ClientInstance};
 use crate::config::RunPlan;
 use crate::load::{LoadModel, RunPhase, RunSecond};
@@ -64,6 +65,16 @@ pub(crate) struct Watch {
     instance: Arc<ClientInstance>,
     plan: Totals,
     seen: Seen,
+    steadiness: Steadiness,
+}
+
+/// What the seconds of a run came to.
+pub(crate) struct Watched {
+    /// By how much sends in flight grew over the window.
+    pub(crate) in_flight_growth: Option<u64>,
+    /// Whether every line was written.
+    pub(crate) lines_written: bool,
+    pub(crate) steadiness: Steadiness,
 }
 
 /// What the plan says about lengths.
@@ -132,6 +143,7 @@ impl Watch {
                 answered: plan.load.mode.is_answered(),
             },
             seen: Seen::default(),
+            steadiness: Steadiness::new(plan),
         })
     }
 
@@ -154,6 +166,7 @@ impl Watch {
             second.recorder,
             &names,
         );
+        self.steadiness.second(second, &interval);
         let counters = second.recorder.counters();
         self.seen.enter(second.phase);
         if second.phase == RunPhase::Measure {
@@ -195,8 +208,8 @@ impl Watch {
             return;
         }
         let (log, plan) = (&mut self.log, &self.plan);
-        let window = SystemTime::from(second.began_at) + plan.warmup;
-        let end = Duration::try_from_secs_f64(second.at_s).unwrap_or_default();
+        let window = SystemTime::from(second.began_at) + warmed_up(second);
+        let end = second.elapsed.saturating_sub(warmed_up(second));
         // One that began in the warm-up has only what is of the window.
         let length = second.length.min(end);
         file.write(|out| {
@@ -219,7 +232,7 @@ impl Watch {
         let (phase, began, total) = match second.phase {
             RunPhase::Connecting => (Phase::Connecting, Duration::ZERO, None),
             RunPhase::Warmup => (Phase::Warmup, Duration::ZERO, Some(self.plan.warmup)),
-            RunPhase::Measure => (Phase::Measure, self.plan.warmup, self.plan.duration),
+            RunPhase::Measure => (Phase::Measure, warmed_up(second), self.plan.duration),
             RunPhase::Drain => (Phase::Drain, second.elapsed, None),
         };
         let now = Nanos::now();
@@ -252,9 +265,8 @@ impl Watch {
         }
     }
 
-    /// Ends the view. Returns by how much sends in flight grew over the window, and whether every
-    /// line was written.
-    pub(crate) fn finish(mut self) -> (Option<u64>, bool) {
+    /// Ends the view.
+    pub(crate) fn finish(mut self) -> Watched {
         self.view.finish();
         let growth = self
             .seen
@@ -268,8 +280,25 @@ impl Watch {
             .iter()
             .flatten()
             .any(|file| file.failed.is_some());
-        (growth, !failed)
+        Watched {
+            in_flight_growth: growth,
+            lines_written: !failed,
+            steadiness: self.steadiness,
+        }
     }
+}
+
+/// Length of the warm-up, once it is over.
+fn warmed_up(second: &RunSecond<'_>) -> Duration {
+    let since = Duration::try_from_secs_f64(second.at_s).unwrap_or_default();
+    let length = second.elapsed.saturating_sub(since);
+    // What a number of seconds loses of the nanoseconds is no part of it.
+    Duration::from_micros(
+        (length + Duration::from_nanos(500))
+            .as_micros()
+            .try_into()
+            .unwrap_or(u64::MAX),
+    )
 }
 
 #[allow(clippy::cast_precision_loss, reason = "a rate for display")]

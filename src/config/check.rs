@@ -1,6 +1,7 @@
 //! What a run cannot be: values out of range, settings that contradict each other.
 
 mod processes;
+mod warmup;
 
 use std::time::Duration;
 
@@ -28,6 +29,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 pub(crate) fn check(settings: &Settings) -> Result<(), ConfigError> {
     counts(settings)?;
     durations(settings)?;
+    warmup::check(settings)?;
     size("size", &settings.size)?;
     size("reply-size", &settings.reply_size)?;
     undelayed(settings)?;
@@ -118,7 +120,6 @@ fn durations(settings: &Settings) -> Result<(), ConfigError> {
     let zero = Duration::ZERO;
     let week = HOUR * 24 * 7;
     duration("duration", settings.duration.as_ref(), (MILLISECOND, week))?;
-    duration("warmup", settings.warmup.as_ref(), (zero, HOUR))?;
     duration("drain", Some(&settings.drain), (zero, HOUR))?;
     duration("timeout", Some(&settings.timeout), (MILLISECOND, HOUR))?;
     let timeout = settings.timeout.value.0;

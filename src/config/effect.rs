@@ -2,6 +2,7 @@
 //! settings of several modes. But nobody is left to believe that they did something.
 
 use super::plan::LeftOut;
+use super::setting::Given;
 use super::settings::Settings;
 use crate::client::{CompressionKind, FaultGeneration};
 use crate::load::{ResponderKind, SendMode};
@@ -91,12 +92,13 @@ pub(crate) fn left_out(settings: &Settings) -> Vec<LeftOut> {
         }
     }
     if settings.count.is_some() {
+        let (duration, warmup) = (&settings.duration, &settings.warmup);
         let by_default = [
-            ("duration", &settings.duration),
-            ("warmup", &settings.warmup),
+            ("duration", duration.as_ref().map(Given::is_explicit)),
+            ("warmup", warmup.as_ref().map(Given::is_explicit)),
         ];
-        for (key, given) in by_default {
-            if given.as_ref().is_some_and(|given| !given.is_explicit()) {
+        for (key, is_explicit) in by_default {
+            if is_explicit == Some(false) {
                 leave_out("count alone says how much is sent", &[key]);
             }
         }

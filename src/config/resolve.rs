@@ -29,7 +29,7 @@ use crate::client::{
 use crate::load::schedule::{RecordError, ShardOf, read_record};
 use crate::load::{
     Arrivals, Bound, LoadModel, LoadPlan, MessageShape, Offered, Piece, RequestShape, SendMode,
-    Shape, TransactionShape,
+    Shape, TransactionShape, WarmupEnd,
 };
 
 /// Merges, understands and checks.
@@ -299,7 +299,7 @@ fn natural_length(settings: &Settings, record: Option<&[u64]>) -> Option<(Durati
     let warmup = settings
         .warmup
         .as_ref()
-        .map_or(Duration::ZERO, |given| given.value.0);
+        .map_or(Duration::ZERO, |given| given.value.longest());
     // The last one is in it.
     let length = last.saturating_sub(warmup) + Duration::from_millis(1);
     Some((length, settings.arrivals.source.clone()))
@@ -319,7 +319,7 @@ fn model(settings: &Settings, record: Option<Arc<[u64]>>) -> LoadModel {
                 length: settings
                     .warmup
                     .as_ref()
-                    .map_or(Duration::ZERO, |given| given.value.0),
+                    .map_or(Duration::ZERO, |given| given.value.longest()),
             };
             let pieces = iter::once(warmup).chain(plan.pieces().iter().copied());
             LoadModel::Open(Offered::Planned(pieces.collect()))
@@ -331,6 +331,7 @@ fn load(settings: &Settings, record: Option<Arc<[u64]>>) -> LoadPlan {
     let optional = |given: Option<&Given<DurationSetting>>| -> Option<Duration> {
         given.map(|given| given.value.0)
     };
+    let warmup = settings.warmup.as_ref();
     LoadPlan {
         mode: settings.mode.value.0,
         model: model(settings, record),
@@ -347,7 +348,11 @@ fn load(settings: &Settings, record: Option<Arc<[u64]>>) -> LoadPlan {
             duration: optional(settings.duration.as_ref()),
             count: settings.count.as_ref().map(|given| given.value.0),
         },
-        warmup: optional(settings.warmup.as_ref()).unwrap_or_default(),
+        warmup: warmup.map_or(Duration::ZERO, |given| given.value.longest()),
+        warmup_ends: match warmup {
+            Some(given) if given.value.is_auto() => WarmupEnd::WhenAsked,
+            _ => WarmupEnd::AtTime,
+        },
         drain: settings.drain.value.0,
         topic: settings.topic.value.0.clone(),
         message: message(settings),

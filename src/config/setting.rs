@@ -329,6 +329,7 @@ expected! {
     value::StartAt: "an instant, as in 2026-01-31T08:00:00Z, or a time from now, as in +10s";
     value::FaultTableSetting: "v4, v5, or classes such as 550ms:2s,1800ms:5s";
     value::StallSetting: "length/period, such as 200ms/2s";
+    value::WarmupSetting: "a duration such as 2s, auto, or auto with the longest, such as auto:60s";
     Threshold: "figure, comparator, limit, such as p99>20ms or error_rate>0.1%";
 }
 

@@ -11,7 +11,7 @@ use super::value::{
     FaultTableSetting, FilePath, GroupName, HeaderSetting, HostName, IdPart, Keys, ModeSetting,
     NamespaceName, NamesrvList, OnOff, OutputFile, OutputFormat, Properties, QueueOrderSetting,
     RateSetting, ResponderSetting, ServiceSetting, ShardSetting, ShareSetting, SizeSetting,
-    StallSetting, StartAt, Switch, Tags, TopicName, WhenLateSetting,
+    StallSetting, StartAt, Switch, Tags, TopicName, WarmupSetting, WhenLateSetting,
 };
 
 macro_rules! optional {
@@ -159,8 +159,11 @@ settings! {
     Load "runs" "N" runs: Given<CountSetting> = "1";
     /// Sent before the window at the same rate, kept out of every figure
     ///
-    /// With --count alone there is none, so that exactly so many messages are sent.
-    Load "warmup" "TIME" warmup: Option<Given<DurationSetting>> = "2s";
+    /// `auto` sends until the last ten seconds neither drift nor change their level by more than a tenth (median
+    /// response, acknowledged per second, in flight) and nothing is left of a backlog; `auto:TIME` for at most so long
+    /// (auto: 60s), after which the verdict says not_steady. With --count alone there is none, so that exactly so many
+    /// messages are sent.
+    Load "warmup" "TIME|auto[:TIME]" warmup: Option<Given<WarmupSetting>> = "2s";
     /// Body bytes: 1KiB is 1024, 1k is 1000
     Load "size" / 's' "SIZE" size: Given<SizeSetting> = "1KiB";
     /// Messages of a batch, in number or in bytes: 32 or 64KiB

@@ -1,14 +1,18 @@
 //! The second-by-second collector of a run: merges what shards hand over, tells whoever watches.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender};
 use tokio::runtime::Runtime;
 
 use crate::load::audit::AuditRecord;
+use crate::load::opening::Opening;
 use crate::load::pacer::ShardInterval;
 use crate::load::run::{ClientUse, LoadRun, RunPhase, RunSecond};
+use crate::load::schedule::Schedule;
 use crate::load::shard::{Recorders, Window};
 use crate::load::stop::StopLevel;
 use crate::metrics::{Recorder, Totals};
@@ -21,6 +25,9 @@ pub(super) struct Collector<'a> {
     pub(super) started: Nanos,
     pub(super) began_at: jiff::Timestamp,
     pub(super) window: Window,
+    /// While the begin of the window is not known.
+    pub(super) opening: Option<Arc<Opening>>,
+    pub(super) count_end: Option<CountEnd>,
     pub(super) recycle: Sender<Recorders>,
     pub(super) watch: &'a mut dyn FnMut(&RunSecond<'_>),
     pub(super) measured: Totals,
@@ -31,6 +38,22 @@ pub(super) struct Collector<'a> {
     pub(super) emitted: Nanos,
     /// At the window's beginning, and at its end.
     pub(super) client: Vec<ClientUse>,
+}
+
+/// Where a planned count ends, of a window that begins at some time; the times asked for ascend.
+pub(super) struct CountEnd {
+    pub(super) schedule: Schedule,
+    pub(super) sends: u64,
+}
+
+impl CountEnd {
+    /// Number of the first message left out when the window begins so long after the start.
+    fn from(&mut self, after_ns: u64) -> u64 {
+        while self.schedule.next_ns() < after_ns {
+            self.schedule.advance();
+        }
+        self.schedule.number().saturating_add(self.sends)
+    }
 }
 
 struct Second {
@@ -145,6 +168,7 @@ impl Collector<'_> {
             self.early.clear();
             &second.recorders.measured
         };
+        let asked = Cell::new(false);
         (self.watch)(&RunSecond {
             elapsed: Duration::from_nanos(second.end.since(self.started)),
             at_s: seconds_between(self.window.from, second.end),
@@ -155,8 +179,33 @@ impl Collector<'_> {
             in_flight: second.in_flight,
             audit: &second.audit,
             brokers: &self.run.instance.brokers(),
+            asked: &asked,
         });
+        if phase == RunPhase::Warmup {
+            self.ask_for_window(asked.get(), second.end);
+        }
         self.give_back(second.recorders);
+    }
+
+    /// Lets the window begin with the next second, or the one after it, where shards have come so far already.
+    fn ask_for_window(&mut self, asked: bool, now: Nanos) {
+        let Some(opening) = self.opening.clone() else {
+            return;
+        };
+        let mut second = opening.seconds_to(now.max(self.emitted));
+        while asked && opening.window() == opening.at_cap() {
+            second += 1;
+            let begin = opening.begin_of(second);
+            if begin >= self.window.from {
+                return;
+            }
+            let after_ns = begin.since(self.started);
+            let end = self.count_end.as_mut().map(|count| count.from(after_ns));
+            if opening.ask(second, end.unwrap_or(u64::MAX)) {
+                break;
+            }
+        }
+        self.window = opening.window();
     }
 
     /// Empties the recorders here, so that a shard need not.

@@ -7,7 +7,7 @@
 //! - [`requests`]: who answers a load of requests
 //! - `traces`: the share of the sends that is traced
 //! - [`surroundings`]: what the machine did to the process meanwhile
-//! - [`run`]: a whole run, outcome; [`start`]: its common begin; `collect`: second by second; [`stop`]: ending early; [`audit`], [`bodies`]
+//! - [`run`]: a whole run, outcome; [`start`]: its common begin; [`opening`]: when its window begins; `collect`: second by second; [`stop`]: ending early; [`audit`], [`bodies`]
 
 pub mod audit;
 pub mod bodies;
@@ -15,6 +15,7 @@ pub mod coalesce;
 mod collect;
 pub mod completion;
 mod ends;
+pub mod opening;
 pub mod pacer;
 pub mod pacing;
 pub mod plan;
@@ -31,7 +32,9 @@ pub mod ticker;
 mod traces;
 pub mod transactions;
 
-pub use plan::{Arrivals, Bound, LoadModel, LoadPlan, MessageShape, Rate, SendMode, WhenLate};
+pub use plan::{
+    Arrivals, Bound, LoadModel, LoadPlan, MessageShape, Rate, SendMode, WarmupEnd, WhenLate,
+};
 pub use requests::{RequestOutcome, RequestShape, ResponderKind};
 pub use run::{ClientUse, LoadError, LoadOutcome, LoadRun, RunPhase, RunSecond, StopReason};
 pub use schedule::{Offered, Piece, Shape};

@@ -18,6 +18,7 @@ use crate::load::bodies::Bodies;
 use crate::load::coalesce::{LONGEST_READ_INTERVAL, ReadCoalescing};
 use crate::load::completion::{LoadHandler, SharedShard};
 use crate::load::ends::Ends;
+use crate::load::opening::Opening;
 use crate::load::plan::SendMode;
 use crate::load::requests::RequestTally;
 use crate::load::shard::{Asking, LoadToken, Recorders, Shard, ShardCounts, ShardLimits, Window};
@@ -68,7 +69,9 @@ pub(super) struct ShardJob {
 pub(super) struct Start {
     pub(super) source: Source,
     pub(super) start: Nanos,
+    /// The latest, where its begin is agreed on later.
     pub(super) window: Window,
+    pub(super) opening: Option<Arc<Opening>>,
 }
 
 /// One second of a shard; the first and the last may be shorter.
@@ -160,6 +163,7 @@ pub(super) fn run_shard(
             .map(|client_id| Asking::new(client_id, job.send.group.clone(), job.send.timeout));
         let pacer = Pacer::new(job, shared.clone(), counters, &start);
         let shard = Shard::new(core, start.source, bodies, limits, start.window, recorders);
+        let shard = shard.with_opening(start.opening);
         *shared.lock() = Some(shard.with_ends(ends).with_asking(asking));
         let report = pacer.run(begin, pool.up()).await.map(|mut report| {
             report.realtime = realtime;
@@ -320,12 +324,16 @@ impl Pacer {
 
     /// Does what is due at `now`; returns when to look again, `None` when all is over.
     fn look(&mut self, now: Nanos) -> Option<Wake> {
-        if self.from.is_none() && now >= self.window.from {
-            self.from = Some(self.usage());
-        }
         let shared = self.shared.clone();
         let mut guard = shared.lock();
         let shard = guard.as_mut()?;
+        if matches!(self.phase, Phase::Sending) {
+            shard.enter(now);
+            self.window = shard.window();
+        }
+        if self.from.is_none() && now >= self.window.from {
+            self.from = Some(self.usage());
+        }
         // Other wake-ups see to stops, hand-overs and retries only: a tick longer than they are apart
         // is a tick all the same.
         let on_tick = self.job.tick.is_zero()

@@ -138,6 +138,7 @@ mod tests {
                 count: Some(1),
             },
             warmup: Duration::ZERO,
+            warmup_ends: crate::load::plan::WarmupEnd::AtTime,
             drain: Duration::ZERO,
             topic: String::new(),
             message: MessageShape::plain(1),

@@ -116,6 +116,17 @@ pub enum WhenLate {
     Abort,
 }
 
+/// What ends the warm-up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum WarmupEnd {
+    /// Its time.
+    #[default]
+    AtTime,
+    /// Whoever watches, by [`RunSecond::begin_window`](crate::load::RunSecond::begin_window); its time, in whole
+    /// seconds, is the longest. Only for a closed loop and a rate that stays the same.
+    WhenAsked,
+}
+
 /// What ends the measured window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bound {
@@ -221,6 +232,8 @@ pub struct LoadPlan {
     pub bound: Bound,
     /// Sent before the window at the same rate, kept out of every figure.
     pub warmup: Duration,
+    /// Whether the warm-up may be shorter.
+    pub warmup_ends: WarmupEnd,
     /// Longest wait for answers after the window.
     pub drain: Duration,
     /// Topic.

@@ -1,5 +1,6 @@
 //! A whole run: shards on their threads, a common start, a second-by-second collector, the outcome.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -17,10 +18,11 @@ use crate::client::{
 };
 use crate::load::audit::AuditRecord;
 use crate::load::bodies::Bodies;
-use crate::load::collect::Collector;
+use crate::load::collect::{Collector, CountEnd};
+use crate::load::opening::Opening;
 use crate::load::pacer::{ShardInterval, ShardJob, ShardReport, Start, run_shard};
 use crate::load::pacing::{Pacing, pacing};
-use crate::load::plan::{LoadModel, LoadPlan, MessageShape};
+use crate::load::plan::{LoadModel, LoadPlan, MessageShape, WarmupEnd};
 use crate::load::requests::{
     BuiltInResponder, RequestOutcome, RequestShape, RequestTally, ResponderKind,
 };
@@ -125,6 +127,16 @@ pub struct RunSecond<'a> {
     pub audit: &'a [AuditRecord],
     /// Every broker known.
     pub brokers: &'a [KnownBroker],
+    /// Whether the window was asked for.
+    pub(super) asked: &'a Cell<bool>,
+}
+
+impl RunSecond<'_> {
+    /// Asks for the window to begin: with the next second that no shard has entered. Of effect in the warm-up of a
+    /// plan with [`WarmupEnd::WhenAsked`](crate::load::WarmupEnd).
+    pub fn begin_window(&self) {
+        self.asked.set(true);
+    }
 }
 
 /// Why a run ended.
@@ -269,27 +281,21 @@ impl LoadRun {
         let shards = self.spawn(self.jobs(&pacing, parts)?, route_brokers.len())?;
 
         let Begin { started, began_at } = begin(self.start_at, &self.stop)?;
-        let window = self.window(started);
-        let watching = Watching::begin(window).map_err(no_thread)?;
-        self.begin(shards.starts, started, window);
-        let mut collector = Collector {
-            run: &self,
-            runtime: &runtime,
-            started,
-            began_at,
-            window,
-            recycle,
-            watch: &mut watch,
-            early: Recorder::new(1),
-            emitted: started,
-            client: Vec::with_capacity(2),
-            measured: Totals::new(1),
-            warmup: Totals::new(1),
-        };
+        let (window, opening) = self.window(started);
+        let known = opening.clone();
+        let watching =
+            Watching::begin(move || known.as_ref().map_or(window, |known| known.window()))
+                .map_err(no_thread)?;
+        self.begin(shards.starts, started, window, opening.as_ref());
+        let begin = Begin { started, began_at };
+        let mut collector = self.collector(&runtime, begin, (window, opening), recycle, &mut watch);
         collector.collect(&incoming, pacing.shards);
         let client = [collector.client_at(0), collector.client_at(1)];
         let Collector {
-            measured, warmup, ..
+            measured,
+            warmup,
+            window,
+            ..
         } = collector;
         let surroundings = watching.end();
         let reports = join(shards.threads)?;
@@ -325,6 +331,34 @@ impl LoadRun {
         })
     }
 
+    /// What takes in the seconds of this run.
+    fn collector<'a>(
+        &'a self,
+        runtime: &'a Runtime,
+        begin: Begin,
+        (window, opening): (Window, Option<Arc<Opening>>),
+        recycle: Sender<Recorders>,
+        watch: &'a mut dyn FnMut(&RunSecond<'_>),
+    ) -> Collector<'a> {
+        let Begin { started, began_at } = begin;
+        Collector {
+            run: self,
+            runtime,
+            started,
+            began_at,
+            window,
+            count_end: opening.as_ref().and_then(|_| self.count_end()),
+            opening,
+            recycle,
+            watch,
+            early: Recorder::new(1),
+            emitted: started,
+            client: Vec::with_capacity(2),
+            measured: Totals::new(1),
+            warmup: Totals::new(1),
+        }
+    }
+
     /// Groups and messages as they are in the client's namespace (R37, R38); topics are where they are looked
     /// up.
     fn enter_namespace(&mut self) {
@@ -337,17 +371,47 @@ impl LoadRun {
         }
     }
 
-    fn window(&self, started: Nanos) -> Window {
-        let from = started.plus(self.plan.warmup);
-        let duration = self.plan.bound.duration;
-        Window {
-            from,
-            until: duration.map_or(Nanos::NEVER, |time| from.plus(time)),
+    /// The window, the latest where its begin is agreed on later.
+    fn window(&self, started: Nanos) -> (Window, Option<Arc<Opening>>) {
+        let (plan, duration) = (&self.plan, self.plan.bound.duration);
+        let from = started.plus(plan.warmup);
+        let until = duration.map_or(Nanos::NEVER, |time| from.plus(time));
+        let opening = (plan.warmup_ends == WarmupEnd::WhenAsked).then(|| {
+            let end = self.offered().and_then(|offered| self.end_number(&offered));
+            let end = end.unwrap_or(u64::MAX);
+            Arc::new(Opening::new(started, plan.warmup, duration, end))
+        });
+        let window = Window { from, until };
+        (
+            opening.as_ref().map_or(window, |opening| opening.at_cap()),
+            opening,
+        )
+    }
+
+    /// What an open loop sends, in sends.
+    fn offered(&self) -> Option<Offered> {
+        match &self.plan.model {
+            LoadModel::Closed => None,
+            LoadModel::Open(offered) => Some(offered.of_sends(self.plan.message.batch)),
         }
     }
 
+    /// For a window that begins as asked: where a planned count then ends.
+    fn count_end(&self) -> Option<CountEnd> {
+        let plan = &self.plan;
+        let (offered, sends) = (self.offered()?, plan.sends()?);
+        let schedule = Schedule::new(&offered, plan.arrivals, plan.seed, ShardOf::WHOLE);
+        Some(CountEnd { schedule, sends })
+    }
+
     /// Tells every shard when to begin, and with what.
-    fn begin(&self, starts: Vec<oneshot::Sender<Start>>, started: Nanos, window: Window) {
+    fn begin(
+        &self,
+        starts: Vec<oneshot::Sender<Start>>,
+        started: Nanos,
+        window: Window,
+        opening: Option<&Arc<Opening>>,
+    ) {
         let count = starts.len() as u64;
         for (index, begin) in starts.into_iter().enumerate() {
             let shard = ShardOf {
@@ -358,6 +422,7 @@ impl LoadRun {
                 source: self.source(shard, started),
                 start: started,
                 window,
+                opening: opening.cloned(),
             };
             // A shard that is gone shows when it is joined.
             drop(begin.send(start));

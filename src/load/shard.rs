@@ -19,6 +19,7 @@ use crate::client::{BrokerId, ErrorKind};
 use crate::load::audit::AuditRecord;
 use crate::load::bodies::Bodies;
 use crate::load::ends::{Ends, HalfStored};
+use crate::load::opening::Opening;
 use crate::load::plan::WhenLate;
 use crate::load::source::{Due, Source};
 use crate::load::transactions::EndCounts;
@@ -190,6 +191,10 @@ pub struct Shard {
     bodies: Bodies,
     limits: ShardLimits,
     window: Window,
+    /// While the begin of the window is not known.
+    opening: Option<Arc<Opening>>,
+    /// When to ask it again.
+    ask_at: Nanos,
     recorders: Recorders,
     counts: ShardCounts,
     in_flight: usize,
@@ -263,6 +268,8 @@ impl Shard {
             bodies,
             limits,
             window,
+            opening: None,
+            ask_at: Nanos::NEVER,
             recorders,
             counts: ShardCounts::default(),
             in_flight: 0,
@@ -283,6 +290,44 @@ impl Shard {
             ends: None,
             asking: None,
         }
+    }
+
+    /// The same with a window whose begin is agreed on later.
+    #[must_use]
+    pub(super) fn with_opening(mut self, opening: Option<Arc<Opening>>) -> Self {
+        if opening.is_some() {
+            self.ask_at = Nanos::NONE;
+        }
+        self.opening = opening;
+        self
+    }
+
+    /// Before anything due up to `now` is begun or settled: learns what second this is.
+    #[inline]
+    pub(super) fn enter(&mut self, now: Nanos) {
+        if now >= self.ask_at {
+            self.ask_for_window(now);
+        }
+    }
+
+    #[cold]
+    fn ask_for_window(&mut self, now: Nanos) {
+        self.ask_at = Nanos::NEVER;
+        let Some(opening) = &self.opening else { return };
+        match opening.enter(now) {
+            Ok(opened) => {
+                self.window = opened.window;
+                self.source.end_with(opened.end_number);
+                self.opening = None;
+            }
+            Err(next) => self.ask_at = next,
+        }
+    }
+
+    /// The measured part of the run as far as it is known.
+    #[must_use]
+    pub(super) fn window(&self) -> Window {
+        self.window
     }
 
     /// The same with half messages, whose transactions are to be ended.
@@ -318,6 +363,7 @@ impl Shard {
 
     /// Sends the retries due at `now`, and what the schedule has due only on a tick.
     pub fn pump_at(&mut self, now: Nanos, on_tick: bool) {
+        self.enter(now);
         self.core.refresh(now);
         if self.asking.is_some() {
             self.tend_requests(now);
@@ -482,6 +528,7 @@ impl Shard {
 
     /// Takes over what a connection has ended, and settles it.
     pub fn take_ended(&mut self, ended: &mut Vec<Ended<LoadToken>>, now: Nanos) {
+        self.enter(now);
         if self.ended.is_empty() {
             std::mem::swap(&mut self.ended, ended);
         } else {
@@ -663,6 +710,7 @@ impl Shard {
     /// Counts replies to sends that had ended, by the time they came: which sends they belong to is
     /// not known any more.
     pub(super) fn note_late(&mut self, replies: u64, at: Nanos) {
+        self.enter(at);
         let recorder = self.recorders.of(at >= self.window.from);
         for _ in 0..replies {
             recorder.late_reply();
@@ -730,6 +778,8 @@ impl Shard {
         if self.is_sending() {
             self.sending = Sending::Stopped;
         }
+        // A window that has not begun never will.
+        (self.opening, self.ask_at) = (None, Nanos::NEVER);
         // A message begun at this very moment was planned for it and is inside.
         self.window.until = self.window.until.min(Nanos(now.0 + 1));
         self.blocked = false;

@@ -99,6 +99,13 @@ impl Source {
         }
     }
 
+    /// Leaves out messages from this number on instead, in an open loop.
+    pub fn end_with(&mut self, number: u64) {
+        if let Self::Open { end_number, .. } = self {
+            *end_number = number;
+        }
+    }
+
     /// Whether answers decide when the next message goes out.
     #[inline]
     #[must_use]

@@ -70,16 +70,16 @@ pub(super) struct Watching {
 }
 
 impl Watching {
-    /// Begins to watch.
+    /// Begins to watch; `window` says what is known of it.
     ///
     /// # Errors
     /// The system gave no thread.
-    pub(super) fn begin(window: Window) -> std::io::Result<Self> {
+    pub(super) fn begin(window: impl Fn() -> Window + Send + 'static) -> std::io::Result<Self> {
         let ended = Arc::new(AtomicBool::new(false));
         let over = Arc::clone(&ended);
         let thread = std::thread::Builder::new()
             .name("watch".to_owned())
-            .spawn(move || watch(window, &over))?;
+            .spawn(move || watch(&window, &over))?;
         Ok(Self { ended, thread })
     }
 
@@ -90,7 +90,7 @@ impl Watching {
     }
 }
 
-fn watch(window: Window, ended: &AtomicBool) -> Surroundings {
+fn watch(window: &dyn Fn() -> Window, ended: &AtomicBool) -> Surroundings {
     sharpen_timers();
     let mut seen = Surroundings::default();
     let mut from = None;
@@ -105,6 +105,7 @@ fn watch(window: Window, ended: &AtomicBool) -> Surroundings {
             let (from, until) = (due, now);
             seen.standstills.push(Standstill { from, until });
         }
+        let window = window();
         if from.is_none() && now >= window.from {
             from = Some(Reading::now());
         }

@@ -61,7 +61,8 @@ pub enum Phase {
 /// they happen: a send submitted in one interval may be acknowledged in the next.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Interval {
-    /// End of the interval, in seconds since the measured window began; negative in the warm-up.
+    /// End of the interval, in seconds since the measured window began; negative in the warm-up. Of one that ends by
+    /// itself (`--warmup auto`) the end is not known while it lasts: it then counts to its latest.
     pub at_s: f64,
     /// What this part of the run counts towards.
     pub phase: Phase,

@@ -15,6 +15,7 @@ use super::histogram::{
 ///
 /// Percentiles keep three significant digits (512 ns below 1.05 ms); count, minimum, mean and maximum
 /// are exact. A percentile with fewer than ten samples beyond it is absent, except the median.
+/// Where the verdict says `unstable`, those from the 99th on are absent.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct LatencySummary {
     /// Values counted.

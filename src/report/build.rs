@@ -16,6 +16,7 @@ use super::flow_control;
 use super::host::{Host, Memory};
 use super::requests::RequestFigures;
 use super::result::{LoadModel, Mode, Run, RunResult, SCHEMA_VERSION, Tool, Window};
+use super::tails;
 use super::traces::TraceFigures;
 use super::transactions::TransactionFigures;
 
@@ -90,7 +91,7 @@ pub struct GeneratorFacts {
 pub fn build_result(summary: &Summary, facts: RunFacts) -> RunResult {
     let answered = facts.run.mode != Mode::Oneway;
     let receive_times = receive_times(&facts.generator).filter(|_| answered);
-    RunResult {
+    let mut result = RunResult {
         schema_version: SCHEMA_VERSION,
         thresholds: Vec::new(),
         rate: rates(summary, facts.run.load_model),
@@ -111,7 +112,9 @@ pub fn build_result(summary: &Summary, facts: RunFacts) -> RunResult {
         requests: facts.requests,
         trace: facts.trace,
         host: facts.host,
-    }
+    };
+    tails::leave_out(&mut result);
+    result
 }
 
 fn rates(summary: &Summary, model: LoadModel) -> Rates {

@@ -15,7 +15,7 @@
 //! - [`comparison`]: two groups of results against one another
 //! - [`json`], [`text`], [`csv`], [`markdown`]: a result in each format; [`intervals`], [`hlog`]: second by second
 //! - [`merge`]: results of shards in one
-//! - [`style`]: colour or none
+//! - `tails`: what is left out of an unstable rate; [`style`]: colour or none
 
 pub mod build;
 pub mod comparison;
@@ -38,6 +38,7 @@ pub mod schema;
 pub mod stored;
 pub mod style;
 pub(crate) mod table;
+mod tails;
 pub mod text;
 pub mod traces;
 pub mod transactions;
@@ -53,6 +54,6 @@ pub use figures::{
 pub use host::Host;
 pub use result::{
     LoadModel, Mode, Run, RunResult, SCHEMA_VERSION, StopReason, Target, TargetBroker, TargetKind,
-    Tool, Window,
+    Tool, WarmupEnded, Window,
 };
 pub use style::Style;

@@ -273,9 +273,24 @@ pub struct TargetBroker {
     pub version: Option<String>,
 }
 
+/// Why a warm-up that was to end by itself did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum WarmupEnded {
+    /// The load had become steady.
+    Steady,
+    /// Its longest time was over.
+    Cap,
+    /// The run ended before.
+    Run,
+}
+
 /// Lengths of a run's phases in seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Window {
+    /// Why the warm-up ended, where it was to end by itself (`--warmup auto`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warmup_ended: Option<WarmupEnded>,
     /// Seconds of the same load before the window, in no figure.
     pub warmup_s: f64,
     /// Seconds of the window every figure is about.

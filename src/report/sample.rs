@@ -217,6 +217,7 @@ fn facts(mode: Mode, load_model: LoadModel, kind: TargetKind) -> RunFacts {
         config: [("rate".to_owned(), json!("10k"))].into_iter().collect(),
         config_source: [("rate".to_owned(), "command line".to_owned())].into(),
         window: Window {
+            warmup_ended: None,
             warmup_s: 1.0,
             measured_s: 2.0,
             drain_s: 0.01,

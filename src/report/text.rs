@@ -15,7 +15,7 @@ use crate::metrics::LatencySummary;
 use crate::metrics::units::{bytes, count, counted, duration, percent, rate, three_digits};
 
 use super::figures::{Avoidance, AvoidanceCause, ReceiveTimes};
-use super::result::{LoadModel, Mode, Run, RunResult, TargetKind};
+use super::result::{LoadModel, Mode, Run, RunResult, TargetKind, WarmupEnded};
 use super::style::Style;
 use super::table::Figures;
 use super::{flow_control, part, requests, traces, transactions};
@@ -88,6 +88,9 @@ fn lines(
     }
     writeln!(out)?;
     writeln!(out, "{} {}", style.heading("Load:"), load(result))?;
+    if let Some(warmup) = warmup(result) {
+        writeln!(out, "{} {warmup}", style.heading("Warm-up:"))?;
+    }
     accounts(out, result, style)?;
     writeln!(out)?;
     let mut left_out = latency(out, result, width)?;
@@ -223,6 +226,16 @@ pub(super) fn load(result: &RunResult) -> String {
         parts.push(part::merged(run));
     }
     parts.join(", ")
+}
+
+/// How a warm-up ended that was to end by itself.
+fn warmup(result: &RunResult) -> Option<String> {
+    let length = three_digits(result.window.warmup_s);
+    Some(match result.window.warmup_ended? {
+        WarmupEnded::Steady => format!("{length} s, until the load was steady"),
+        WarmupEnded::Cap => format!("{length} s, its longest time: the load was not steady"),
+        WarmupEnded::Run => format!("{length} s, and the run ended in it"),
+    })
 }
 
 fn closed_loop(result: &RunResult) -> String {

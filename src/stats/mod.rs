@@ -20,13 +20,19 @@
 //! - [`compare`](mod@compare): answers; [`measure`]: what is compared, and which way is better
 //! - [`permutation`]: the test; [`shift`]: effect and interval; [`needed`]: how many runs it takes
 //! - [`spread`]: median, range and interval of one group
+//! - [`steady`]: whether per-second figures have settled; [`trend`] and [`change`]: the tests it is made of;
+//!   [`course`]: such figures in bounded memory
 
+pub mod change;
 pub mod compare;
+pub mod course;
 pub mod measure;
 pub mod needed;
 pub mod permutation;
 pub mod shift;
 pub mod spread;
+pub mod steady;
+pub mod trend;
 
 pub use compare::{Answer, Compared, Limits, Why, compare, overall};
 pub use measure::{Better, Measure, Scale};

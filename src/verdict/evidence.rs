@@ -2,6 +2,8 @@
 
 use crate::metrics::{Quantiles, Summary};
 
+use super::steadiness::Steadiness;
+
 /// What decided when a message went out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pacing {
@@ -156,6 +158,8 @@ pub struct Evidence {
     pub cpu_wait: Option<CpuWait>,
     /// What else happened to the process.
     pub surrounded: Surrounded,
+    /// What its seconds say.
+    pub steadiness: Steadiness,
 }
 
 impl Evidence {
@@ -188,6 +192,7 @@ impl Evidence {
             ending: Ending::Complete,
             cpu_wait: None,
             surrounded: Surrounded::default(),
+            steadiness: Steadiness::default(),
         }
     }
 }

@@ -4,18 +4,14 @@ use crate::metrics::units::{count, counted, percent};
 
 use super::evidence::{Ending, Evidence, Pacing};
 use super::reason::{Reason, ReasonCode, Status, Verdict, number};
-use super::{schedule, surroundings};
+use super::{schedule, steadiness, surroundings};
 
 /// Share of a core, or of all CPUs, from which on waiting for the CPU distorts what is timed.
 const CPU_LIMIT: f64 = 0.8;
-/// Growth of the sends in flight, as a share of the sends begun, that no steady state shows.
-const GROWTH_LIMIT: f64 = 0.01;
 /// Share of failed sends from which on the figures of the others are no picture of the whole.
 const ERROR_LIMIT: f64 = 0.01;
 /// Acknowledged sends needed for a 99th percentile.
 const SAMPLES_FOR_P99: u64 = 1_000;
-/// Medians of the response time that a window must hold before a growing backlog can be seen in it.
-const WINDOW_IN_RESPONSES: u64 = 3;
 
 /// Judges a run; see the [table](crate::verdict) for the limits.
 #[must_use]
@@ -26,6 +22,9 @@ pub fn judge(evidence: &Evidence) -> Verdict {
         // They are why it stopped, or follow from it.
         (late_schedule, rate_missed, too_few_samples) = (None, None, None);
     }
+    // A schedule the generator did not keep says nothing of what the cluster carries.
+    let kept = late_schedule.is_none() && rate_missed.is_none();
+    let [unstable, not_steady, warmup_backlog, unsteady_run] = steadiness::findings(evidence, kept);
     let causes = [
         surroundings::cpu_throttled(evidence),
         surroundings::cpu_stolen(evidence),
@@ -41,7 +40,10 @@ pub fn judge(evidence: &Evidence) -> Verdict {
         aborted(evidence),
         too_few_samples,
         cap_reached,
-        unstable(evidence),
+        unstable,
+        not_steady,
+        warmup_backlog,
+        unsteady_run,
         failed_sends(evidence),
         unknown_results(evidence),
         drain_unanswered(evidence),
@@ -135,53 +137,6 @@ pub(super) fn too_few_acked(acked: u64, messages_per_send: u64) -> Option<Reason
 fn few(acked: u64, status: Status, detail: String) -> Reason {
     let (value, limit) = (number(acked), number(SAMPLES_FOR_P99));
     Reason::new(ReasonCode::TooFewSamples, status, detail, value, limit)
-}
-
-fn unstable(evidence: &Evidence) -> Option<Reason> {
-    let Pacing::Open(_) = evidence.pacing else {
-        return None;
-    };
-    let growth = evidence
-        .in_flight_growth?
-        .saturating_sub(filling(evidence)?);
-    let share = number(growth) / number(evidence.sent.max(1));
-    let detail = format!(
-        "sends in flight grew by {} over the window, {} of all sends, limit {}: the cluster falls behind this \
-         rate, and a longer run would show longer times. Lower --rate",
-        count(growth),
-        percent(share),
-        percent(GROWTH_LIMIT),
-    );
-    (share > GROWTH_LIMIT).then(|| {
-        Reason::new(
-            ReasonCode::Unstable,
-            Status::Degraded,
-            detail,
-            share,
-            GROWTH_LIMIT,
-        )
-    })
-}
-
-/// Sends in flight that a steady load brings with it and that the window saw begin, because there was
-/// no warm-up as long as an answer takes. `None` when the window is too short to tell them from a
-/// growing backlog.
-fn filling(evidence: &Evidence) -> Option<u64> {
-    let response_ns = evidence.response_p50_ns.unwrap_or(0);
-    if response_ns > evidence.measured_ns? / WINDOW_IN_RESPONSES {
-        return None;
-    }
-    if evidence.warmup_ns? >= response_ns {
-        return Some(0);
-    }
-    // Little's law, with a margin: a backlog that grows through the window leaves twice as many.
-    let steady = evidence.sent_per_s? * number(response_ns) / 1e9;
-    #[allow(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a number of sends"
-    )]
-    Some((steady * 1.2) as u64)
 }
 
 fn failed_sends(evidence: &Evidence) -> Option<Reason> {

@@ -22,7 +22,10 @@
 //! | `aborted` | invalid | invalid | the run stopped itself |
 //! | `too_few_samples` | invalid at 0, degraded below 1,000 | the same | sends acknowledged |
 //! | `cap_reached` | degraded | – | late or short because callers or in-flight places ran out: the cluster did not carry the rate with this many |
-//! | `unstable` | degraded | – | sends in flight grew by more than 1 % of what was sent |
+//! | `unstable` | degraded | – | sends in flight or lateness rose through the window while more than 1 % of the planned rate was not acknowledged, or sends in flight grew by more than 1 % of what was sent |
+//! | `not_steady` | degraded | degraded | `--warmup auto` reached its longest time |
+//! | `warmup_backlog` | degraded | – | sends of the warm-up that were never begun, or in flight beyond the usual when the window began, are more than 1 % of the window's |
+//! | `unsteady_run` | degraded | degraded | the level of the median response or of the acknowledgements changed by more than 20 % in the window; not where the rate itself changes (plans, records, bursts) |
 //! | `failed_sends` | degraded | degraded | more than 1 % of the sends failed or stayed unknown |
 //! | `unknown_results` | degraded | degraded | any send whose message may or may not be stored |
 //! | `drain_unanswered` | degraded | degraded | any send still unanswered when the drain ended |
@@ -42,6 +45,7 @@
 //! - [`judge`](mod@judge): the limits, one function per finding
 //! - `surroundings`: those of what the machine and the embedded cluster did
 //! - [`merge`]: the verdict on the union of several processes
+//! - [`steadiness`]: whether the load was steady, and can be
 //! - `schedule`: those of the schedule, and whether the cap explains them
 
 pub mod evidence;
@@ -49,6 +53,7 @@ pub mod judge;
 pub mod merge;
 pub mod reason;
 mod schedule;
+pub mod steadiness;
 mod surroundings;
 
 pub use evidence::{
@@ -57,3 +62,4 @@ pub use evidence::{
 };
 pub use judge::judge;
 pub use reason::{Reason, ReasonCode, Status, Verdict};
+pub use steadiness::Steadiness;

@@ -51,9 +51,19 @@ pub enum ReasonCode {
     /// Degraded: the cluster did not carry the rate with this many callers or sends in flight, so that
     /// sends waited in the generator. Value and limit are shares of the pacing ticks.
     CapReached,
-    /// Degraded: sends in flight kept growing, so the latency depends on how long one looks. Value and
-    /// limit are shares of the sends begun.
+    /// Degraded: the cluster does not carry the rate, so that what waits kept growing and the latency depends on how
+    /// long one looks; the 99th percentile and those beyond it are absent. Value and limit are shares of the sends
+    /// begun, or of the planned rate.
     Unstable,
+    /// Degraded: a warm-up that was to last until the load is steady reached its longest time. Value and limit are a
+    /// change as a share of the level; absent where it was no change that lasted.
+    NotSteady,
+    /// Degraded: sends of the warm-up were not answered when the window began. Value and limit are shares of the
+    /// window's sends.
+    WarmupBacklog,
+    /// Degraded: the level of a figure changed in the window. Value and limit are the change as a share of the lower
+    /// level.
+    UnsteadyRun,
     /// Degraded: many sends failed, and the response figures leave them out. Value and limit are shares
     /// of the sends that ended.
     FailedSends,
@@ -94,6 +104,9 @@ impl ReasonCode {
             Self::TooFewSamples => "too_few_samples",
             Self::CapReached => "cap_reached",
             Self::Unstable => "unstable",
+            Self::NotSteady => "not_steady",
+            Self::WarmupBacklog => "warmup_backlog",
+            Self::UnsteadyRun => "unsteady_run",
             Self::FailedSends => "failed_sends",
             Self::UnknownResults => "unknown_results",
             Self::DrainUnanswered => "drain_unanswered",

@@ -20,6 +20,7 @@ mod identity;
 mod messages;
 mod outages;
 mod requests;
+mod steady;
 mod stored;
 mod tls;
 mod trace;

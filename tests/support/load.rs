@@ -13,7 +13,7 @@ use rmq_bench::load::audit::AuditRecord;
 use rmq_bench::load::schedule::ShardOf;
 use rmq_bench::load::{
     Arrivals, Bound, LoadError, LoadModel, LoadOutcome, LoadPlan, LoadRun, MessageShape, Offered,
-    Rate, SendMode, StopReason, StopSignal, WhenLate,
+    Rate, SendMode, StopReason, StopSignal, WarmupEnd, WhenLate,
 };
 use rmq_bench::metrics::{Acks, Counters, Label, Summary};
 
@@ -34,6 +34,7 @@ pub(crate) fn plan(mode: SendMode, per_second: u64, bound: Bound) -> LoadPlan {
         part: ShardOf::WHOLE,
         bound,
         warmup: Duration::ZERO,
+        warmup_ends: WarmupEnd::AtTime,
         drain: Duration::from_secs(5),
         topic: TOPIC.to_owned(),
         message: MessageShape::plain(100),

@@ -5,7 +5,7 @@ use crate::config::profile::{BUILT_IN, Profile};
 use crate::config::setting::SettingValue;
 use crate::config::sources::environment;
 use crate::config::value::OutputFormat;
-use crate::load::{Arrivals, SendMode, WhenLate};
+use crate::load::{Arrivals, SendMode, WarmupEnd, WhenLate};
 use crate::protocol::SerializeType;
 
 /// Sources with a command line of `key=value` texts separated by blanks.
@@ -178,6 +178,12 @@ fn a_count_alone_sends_exactly_so_many() {
     let both = plan("count=1M duration=10s warmup=2s").load;
     assert_eq!(both.bound.duration, Some(Duration::from_secs(10)));
     assert_eq!(both.warmup, Duration::from_secs(2));
+    assert_eq!(both.warmup_ends, WarmupEnd::AtTime);
+    let auto = plan("count=1M warmup=auto").load;
+    assert_eq!(
+        (auto.warmup, auto.warmup_ends),
+        (Duration::from_secs(60), WarmupEnd::WhenAsked)
+    );
 }
 
 #[test]
@@ -223,6 +229,32 @@ const REFUSALS: &[(&str, &str, &str, &str)] = &[
     ("duration=0s", "duration", "out of range", "1ms to"),
     ("count=0", "count", "out of range", "takes 1 or more"),
     ("warmup=2h", "warmup", "out of range", "1h"),
+    (
+        "warmup=auto:10s",
+        "warmup",
+        "out of range",
+        "auto:TIME takes 15s to 1h",
+    ),
+    ("warmup=auto:2h", "warmup", "out of range", "1h"),
+    ("warmup=auto:90", "warmup", "did you mean 90s", "auto:60s"),
+    (
+        "warmup=auto rate=1k:9s,2k:9s",
+        "warmup",
+        "a plan says when",
+        "--warmup 30s",
+    ),
+    (
+        "namesrv=a:1 warmup=auto rate=1k shard=1/2",
+        "warmup",
+        "at one instant",
+        "drop --shard",
+    ),
+    (
+        "warmup=auto rate=1k start-at=+10s",
+        "warmup",
+        "begins at one too",
+        "drop --start-at",
+    ),
     ("size=0", "size", "empty body", "4MiB"),
     ("size=5MiB", "size", "more than a broker takes", "4MiB"),
     ("callers=0", "callers", "out of range", "100000"),

@@ -7,7 +7,7 @@
 //! - [`choice`]: one of a few names; [`switch`]: on or off
 //! - [`batch`]: size of a batch; [`message`]: keys, properties, compression
 //! - [`name`]: topic, group, namespace, tags, parts of ids; [`namesrv`]: name server addresses; [`path`]: files
-//! - [`rate_plan`], [`arrivals`], [`fault_table`], [`stall`]: the compound ones
+//! - [`rate_plan`], [`arrivals`], [`fault_table`], [`stall`], [`warmup`]: the compound ones
 //!
 //! Nothing in here knows options, keys or files: the caller adds where a value came from.
 
@@ -31,6 +31,7 @@ pub mod size;
 pub mod stall;
 pub mod start_at;
 pub mod switch;
+pub mod warmup;
 
 pub use arrivals::ArrivalsSetting;
 pub use batch::BatchSetting;
@@ -54,6 +55,7 @@ pub use size::SizeSetting;
 pub use stall::StallSetting;
 pub use start_at::StartAt;
 pub use switch::{OnOff, Switch};
+pub use warmup::WarmupSetting;
 
 use std::fmt;
 

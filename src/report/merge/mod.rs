@@ -88,6 +88,7 @@ pub fn merge(mut parts: Vec<Part>, partial: bool) -> Result<RunResult, MergeErro
         flow_control: figures::flow_control(&all, retries.attempts),
         retries,
     };
+    super::tails::leave_out(&mut merged);
     merged.thresholds = thresholds(&merged, first);
     let merged = Part {
         name: "the merged result".to_owned(),

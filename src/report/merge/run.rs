@@ -48,7 +48,10 @@ fn longest(lengths: impl Iterator<Item = f64>) -> f64 {
 /// All windows begin together, so the longest is that of all.
 pub(super) fn window(all: &[&RunResult]) -> Window {
     let of = |which: fn(&Window) -> f64| longest(all.iter().map(|result| which(&result.window)));
+    let ended = |result: &RunResult| result.window.warmup_ended;
+    let first = all.first().and_then(|result| ended(result));
     Window {
+        warmup_ended: first.filter(|first| all.iter().all(|result| ended(result) == Some(*first))),
         warmup_s: of(|window| window.warmup_s),
         measured_s: of(|window| window.measured_s),
         drain_s: of(|window| window.drain_s),

@@ -1,7 +1,10 @@
 use crate::metrics::Quantiles;
+use crate::verdict::steadiness::Steadiness;
 use crate::verdict::{Cap, CapKind, CpuUse, CpuWait, Standstills, Surrounded, ThreadCpu, Tick};
 
 use super::*;
+
+mod steadiness;
 
 const TICK: Tick = Tick::Every(1_000_000);
 
@@ -47,6 +50,7 @@ fn fine() -> Evidence {
         ending: Ending::Complete,
         cpu_wait: Some(wait(0.01)),
         surrounded: Surrounded::default(),
+        steadiness: Steadiness::default(),
     }
 }
 
