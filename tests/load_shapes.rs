@@ -74,6 +74,7 @@ fn the_warm_up_is_sent_and_kept_out_of_every_figure() {
                 &[
                     &["-m", mode, "-r", rate, "--count", "200"][..],
                     &["--warmup", "500ms", "-w", "4", "--in-flight", "4"],
+                    &["--probe", "off"],
                     &["--audit", audit.to_str().unwrap()],
                 ]
                 .concat(),

@@ -34,6 +34,7 @@ pub mod message;
 pub mod options;
 mod outcome;
 mod outputs;
+mod probe;
 pub mod produce;
 pub mod produce_run;
 mod runs;

@@ -20,6 +20,7 @@ use crate::metrics::{Acks, Label, Quantiles, Summary};
 use crate::report::build::{BrokerFacts, GeneratorFacts, RunFacts};
 use crate::report::figures::{Avoidance, AvoidanceCause, AvoidanceEvent};
 use crate::report::host::{Host, Memory};
+use crate::report::littles_law::Probed;
 use crate::report::part::Shard;
 use crate::report::requests::{RequestFigures, ResponderFigures};
 use crate::report::result;
@@ -64,6 +65,7 @@ pub(crate) struct Finished<'a> {
     pub(crate) started_at: jiff::Timestamp,
     pub(crate) start_at: Option<jiff::Timestamp>,
     pub(crate) host: Host,
+    pub(crate) probed: Option<Probed>,
     pub(crate) watched: &'a Watched,
 }
 
@@ -270,6 +272,7 @@ impl Finished<'_> {
                 drain_s: outcome.drain_time.as_secs_f64(),
             },
             verdict,
+            probed: self.probed,
             attempts_allowed,
             brokers: outcome
                 .brokers

@@ -7,7 +7,7 @@ use super::failure::Failure;
 use super::outcome::Finished;
 use super::target::RunningTarget;
 use super::watch::Watch;
-use super::{connect, message, outputs, runs, samples, signals, start};
+use super::{connect, message, outputs, probe, runs, samples, signals, start};
 use crate::client::ClientInstance;
 use crate::client::error::denies_access;
 use crate::config::threshold::Threshold;
@@ -101,6 +101,7 @@ pub(super) fn measure(
     let instance = Arc::new(ClientInstance::new(client)?);
     instance.start()?;
     instance.register_group(&plan.send.group)?;
+    let probed = probe::run(plan, &instance, &stop)?;
     let mut watch = Watch::new(plan, Arc::clone(&instance)).map_err(Failure::own)?;
     let load = LoadRun {
         plan: plan.load.clone(),
@@ -151,6 +152,7 @@ pub(super) fn measure(
         started_at,
         start_at,
         host,
+        probed,
         watched: &watched,
     };
     let (result, summary) = report(&finished);

@@ -36,8 +36,11 @@ const BY_MODE: &[(SendMode, &str, &[&str])] = &[
             "retries",
             "deadline",
             "receive-stamps",
+            "probe",
         ],
     ),
+    (SendMode::Tx, "a transaction is no single send", &["probe"]),
+    (SendMode::Request, "a request is no single send", &["probe"]),
 ];
 const DETECTOR: &[&str] = &["fault-detector", "detect-interval", "detect-timeout"];
 const OF_AVOIDANCE: &[&str] = &[
@@ -120,7 +123,7 @@ fn conditions(settings: &Settings) -> [Condition; 18] {
         (
             settings.is_closed(),
             "rate max is a closed loop, which has no planned times",
-            &["when-late", "arrivals", "deadline", "tick"],
+            &["when-late", "arrivals", "deadline", "tick", "probe"],
         ),
         (
             embedded,

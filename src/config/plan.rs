@@ -28,6 +28,8 @@ pub struct RunPlan {
     pub load: LoadPlan,
     /// How often it is run, one after the other, at least 1.
     pub runs: u64,
+    /// Whether a few sends go out before it, to see whether so many callers can carry the rate.
+    pub probe: bool,
     /// When it begins; `None` for as soon as it can.
     pub start_at: Option<StartAt>,
     /// What comes out.

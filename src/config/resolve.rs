@@ -71,6 +71,7 @@ pub fn resolve(sources: &Sources) -> Result<RunPlan, ConfigError> {
         start_at: settings.start_at.as_ref().map(|given| given.value),
         load: load(&settings, record),
         runs: settings.runs.value.0,
+        probe: settings.probe.value.0,
         report: report(settings),
         profile: sources.profile.as_ref().map(|profile| profile.name.clone()),
         resolved,

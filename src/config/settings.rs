@@ -150,6 +150,11 @@ settings! {
     Load "duration" / 'd' "TIME" duration: Option<Given<DurationSetting>> = "10s";
     /// Messages of the measured window
     Load "count" "N" count: Option<Given<CountSetting>>;
+    /// Send 100 messages one by one first, to tell whether so many callers or places in flight can carry the rate
+    ///
+    /// They take a second at most and are in no figure. Only for sync, async and batch in an open loop with a
+    /// warm-up, in one process.
+    Load "probe" "on|off" probe: Given<OnOff> = "on";
     /// Run so often, one after the other, and report the medians over the runs
     ///
     /// Each run has a client, connections, a warm-up and a seed of its own, derived from --seed; the first

@@ -14,6 +14,7 @@ use super::figures::{
 };
 use super::flow_control;
 use super::host::{Host, Memory};
+use super::littles_law::{LittlesLaw, Probed};
 use super::requests::RequestFigures;
 use super::result::{LoadModel, Mode, Run, RunResult, SCHEMA_VERSION, Tool, Window};
 use super::tails;
@@ -35,6 +36,8 @@ pub struct RunFacts {
     pub window: Window,
     /// Judgement of the generator.
     pub verdict: Verdict,
+    /// What sends took before the run, where that was asked.
+    pub probed: Option<Probed>,
     /// Attempts a send may have, the first included; at least this many stand in `by_attempt`.
     pub attempts_allowed: u32,
     /// The brokers by the recorders' index.
@@ -107,6 +110,8 @@ pub fn build_result(summary: &Summary, facts: RunFacts) -> RunResult {
         config_source: facts.config_source,
         window: facts.window,
         verdict: facts.verdict,
+        littles_law: (facts.probed)
+            .map(|probed| LittlesLaw::new(probed, summary.service().summary().mean_ns)),
         avoidance: facts.avoidance,
         transactions: facts.transactions,
         requests: facts.requests,

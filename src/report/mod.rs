@@ -26,6 +26,7 @@ pub mod hlog;
 pub mod host;
 pub mod intervals;
 pub mod json;
+pub mod littles_law;
 pub mod markdown;
 pub mod merge;
 pub mod named;

@@ -13,6 +13,7 @@ use super::figures::{
 };
 use super::flow_control::FlowControlFigures;
 use super::host::Host;
+use super::littles_law::LittlesLaw;
 use super::part::{MergedPart, Shard};
 use super::requests::RequestFigures;
 use super::runs::Repetition;
@@ -49,6 +50,9 @@ pub struct RunResult {
     /// What the thresholds of the run (`--fail-if`) made of it; absent without any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub thresholds: Vec<ThresholdOutcome>,
+    /// Whether callers or places in flight could carry the rate; absent where no sends were probed before the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub littles_law: Option<LittlesLaw>,
     /// Sends per second in the measured window.
     pub rate: Rates,
     /// What became of the sends of the measured window.

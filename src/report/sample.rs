@@ -223,6 +223,7 @@ fn facts(mode: Mode, load_model: LoadModel, kind: TargetKind) -> RunFacts {
             drain_s: 0.01,
         },
         verdict: crate::verdict::Verdict::of(Vec::new()),
+        probed: None,
         attempts_allowed: 3,
         brokers: facts.collect(),
         avoidance: None,

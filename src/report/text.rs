@@ -15,6 +15,7 @@ use crate::metrics::LatencySummary;
 use crate::metrics::units::{bytes, count, counted, duration, percent, rate, three_digits};
 
 use super::figures::{Avoidance, AvoidanceCause, ReceiveTimes};
+use super::littles_law::LittlesLaw;
 use super::result::{LoadModel, Mode, Run, RunResult, TargetKind, WarmupEnded};
 use super::style::Style;
 use super::table::Figures;
@@ -90,6 +91,9 @@ fn lines(
     writeln!(out, "{} {}", style.heading("Load:"), load(result))?;
     if let Some(warmup) = warmup(result) {
         writeln!(out, "{} {warmup}", style.heading("Warm-up:"))?;
+    }
+    if let Some(law) = result.littles_law.filter(LittlesLaw::binds) {
+        writeln!(out, "{} {}", style.heading("Little's law:"), law.sentence())?;
     }
     accounts(out, result, style)?;
     writeln!(out)?;

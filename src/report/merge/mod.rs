@@ -73,6 +73,8 @@ pub fn merge(mut parts: Vec<Part>, partial: bool) -> Result<RunResult, MergeErro
         config_source,
         verdict,
         thresholds: Vec::new(),
+        // Processes of one run probe nothing.
+        littles_law: None,
         rate: figures::rates(&all, &accounts, window.measured_s),
         latency: times.latency()?,
         brokers: brokers::union(&times, retries.attempts)?,
