@@ -29,7 +29,7 @@ use rmq_bench::load::bodies::Bodies;
 use rmq_bench::load::completion::{LoadHandler, SharedShard};
 use rmq_bench::load::shard::{LoadToken, Recorders, Shard, ShardLimits, Window};
 use rmq_bench::load::source::Source;
-use rmq_bench::load::{MessageShape, WhenLate};
+use rmq_bench::load::{Choice, LogNormal, MessageShape, SizeDraw, Sizes, WhenLate};
 use rmq_bench::metrics::Recorder;
 use rmq_bench::protocol::{FrameLimits, HeaderView, RemotingCommand, RequestCode, SerializeType};
 use rmq_bench::transport::driver::Driver;
@@ -99,6 +99,8 @@ fn rig(oneway: bool, message: &MessageShape) -> Rig {
     let source = Source::Closed {
         left: None,
         asked: Nanos::NONE,
+        number: 0,
+        step: 1,
     };
     let recorders = Recorders {
         warmup: Box::new(Recorder::new(2)),
@@ -179,6 +181,44 @@ fn oneway_sends_allocate_nothing() {
 #[test]
 fn tags_keys_properties_and_compressed_bodies_allocate_nothing() {
     ten_times_the_messages_mean_no_more_allocations(false, &labelled());
+}
+
+/// Many sizes, KEYS and sharding keys, drawn for each message.
+fn drawn() -> MessageShape {
+    MessageShape {
+        sizes: Some(Sizes::Of(SizeDraw::LogNormal(LogNormal {
+            p50: 300,
+            p99: 8000,
+            most: 16_384,
+        }))),
+        tags: "TagA".into(),
+        keys: "order".into(),
+        key_count: 10_000,
+        sharding_keys: 1_000,
+        key_choice: Choice::Zipf(1.1),
+        ..MessageShape::plain(16_384)
+    }
+}
+
+#[test]
+fn drawn_sizes_and_keys_allocate_nothing() {
+    ten_times_the_messages_mean_no_more_allocations(false, &drawn());
+}
+
+#[test]
+fn oneway_sends_of_drawn_sizes_and_keys_allocate_nothing() {
+    ten_times_the_messages_mean_no_more_allocations(true, &drawn());
+}
+
+#[test]
+fn drawn_sizes_of_compressed_bodies_allocate_nothing() {
+    let shape = MessageShape {
+        random_bytes: 4096,
+        sharding_keys: 0,
+        compression: Some(Compression::default()),
+        ..drawn()
+    };
+    ten_times_the_messages_mean_no_more_allocations(false, &shape);
 }
 
 #[test]

@@ -8,31 +8,14 @@
 
 mod support;
 
-use rmq_bench::broker::{Behaviour, ClusterSpec, EmbeddedCluster};
+use rmq_bench::broker::{Behaviour, ClusterSpec};
 use serde_json::Value;
-use support::binary::{accounts_close, json, lines, number, result_of, rmq_bench};
-use support::{TOPIC, cluster};
+use support::binary::{
+    accounts_close, all_acked, json, lines, number, result_against, result_of, rmq_bench,
+};
+use support::cluster;
 
 const MODES: [&str; 3] = ["sync", "async", "oneway"];
-
-/// The result of a run that succeeds against a cluster of the test's.
-#[track_caller]
-fn result_against(cluster: &EmbeddedCluster, arguments: &[&str]) -> Value {
-    let address = cluster.namesrv_address();
-    let target = ["-q", "-n", &address, "-t", TOPIC];
-    let result = result_of(&[&target, arguments].concat());
-    accounts_close(&result);
-    result
-}
-
-/// Everything planned was acknowledged.
-#[track_caller]
-fn all_acked(result: &Value, count: u64) {
-    for figure in ["planned", "acked"] {
-        let pointer = format!("/accounts/{figure}");
-        assert_eq!(number(result, &pointer), count, "{figure}");
-    }
-}
 
 #[test]
 fn the_window_is_as_long_as_asked_for_whatever_the_rate() {

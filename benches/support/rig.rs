@@ -145,6 +145,8 @@ impl ShardRig {
         let source = Source::Closed {
             left: None,
             asked: Nanos::NONE,
+            number: 0,
+            step: 1,
         };
         let recorders = Recorders {
             warmup: Box::new(Recorder::new(2)),

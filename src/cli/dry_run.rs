@@ -1,14 +1,15 @@
 //! `--dry-run`: what would be sent, from the plan alone.
 
 use crate::broker::ServiceTime;
-use crate::cli::{figure, samples};
+use crate::cli::{figure, outcome, samples};
 use crate::client::Delivery;
 use crate::config::threshold::Threshold;
 use crate::config::value::DurationSetting;
 use crate::config::{RunPlan, Target};
 use crate::load::schedule::ShardOf;
-use crate::load::{Arrivals, LoadModel, LoadPlan, Offered, WarmupEnd, WhenLate};
+use crate::load::{Arrivals, Choice, LoadModel, LoadPlan, Offered, WarmupEnd, WhenLate};
 use crate::metrics::units::percent;
+use crate::report::bodies;
 
 /// What the plan sends where, how fast and for how long; one topic per line.
 #[must_use]
@@ -20,9 +21,10 @@ pub fn text(plan: &RunPlan) -> String {
             match &plan.client.namespace {
                 Some(namespace) => format!(
                     "{}, group {}, in namespace {namespace}",
-                    plan.load.topic, plan.send.group
+                    topics(&plan.load),
+                    plan.send.group
                 ),
-                None => format!("{}, group {}", plan.load.topic, plan.send.group),
+                None => format!("{}, group {}", topics(&plan.load), plan.send.group),
             },
         ),
         ("sends", messages(plan)),
@@ -35,6 +37,9 @@ pub fn text(plan: &RunPlan) -> String {
     ];
     if !plan.load.warmup.is_zero() {
         lines.insert(4, ("warm-up", warmup(plan)));
+    }
+    if plan.load.message.sizes.is_some() {
+        lines.insert(3, ("sizes", sizes(plan)));
     }
     if let Some(start_at) = plan.start_at {
         lines.insert(
@@ -115,21 +120,44 @@ fn message(load: &LoadPlan) -> String {
     let shape = &load.message;
     let mut parts = Vec::new();
     if shape.random_bytes < shape.body_bytes {
-        let random = figure::bytes(shape.random_bytes as u64);
+        let random = match shape.sizes {
+            None => figure::bytes(shape.random_bytes as u64),
+            #[allow(clippy::cast_precision_loss, reason = "display only")]
+            Some(_) => percent(shape.random_bytes as f64 / shape.body_bytes as f64),
+        };
         parts.push(format!("{random} of the body random, the rest zeros"));
     }
     if let Some(settings) = &shape.compression {
         parts.push(format!("compressed by {}", settings.kind.name()));
     }
-    for (what, text) in [("tags", &shape.tags), ("keys", &shape.keys)] {
-        if !text.is_empty() {
-            parts.push(format!("{what} {text}"));
+    if !shape.tags.is_empty() {
+        parts.push(format!("tags {}", shape.tags));
+    }
+    match (shape.key_count, shape.keys.as_str()) {
+        (0, "") => {}
+        (0, keys) => parts.push(format!("keys {keys}")),
+        (count, stem) => {
+            let stem = if stem.is_empty() { "key" } else { stem };
+            let chosen = chosen(shape.key_choice, count);
+            parts.push(format!(
+                "one of {} keys {stem}-N{chosen}",
+                figure::whole(count)
+            ));
         }
     }
     let pairs = shape.properties.iter();
     parts.extend(pairs.map(|(name, value)| format!("property {name}={value}")));
     if shape.sharding_keys > 0 {
-        parts.push(format!("one of {} sharding keys", shape.sharding_keys));
+        let chosen = chosen(shape.key_choice, shape.sharding_keys as u64);
+        parts.push(format!(
+            "one of {} sharding keys{chosen}",
+            shape.sharding_keys
+        ));
+    }
+    match load.queue_choice {
+        Choice::Turn => {}
+        Choice::Uniform => parts.push("to a queue drawn for it".to_owned()),
+        Choice::Zipf(s) => parts.push(format!("to a queue drawn for it by zipf:{s}")),
     }
     parts.extend(shape.delivery.map(|delivery| match delivery {
         Delivery::Level(level) => format!("delay level {level}"),
@@ -153,22 +181,73 @@ fn message(load: &LoadPlan) -> String {
     }
 }
 
+/// The topics, and how one of several is chosen.
+fn topics(load: &LoadPlan) -> String {
+    let how = match load.more_topics.len() as u64 + 1 {
+        1 => String::new(),
+        count => chosen(load.topic_choice, count),
+    };
+    load.topic_text() + &how
+}
+
+/// How a key is chosen, where chance does it.
+fn chosen(choice: Choice, count: u64) -> String {
+    match choice {
+        Choice::Turn => String::new(),
+        Choice::Uniform => " at random".to_owned(),
+        // Adding up billions of shares would take long.
+        Choice::Zipf(s) if count > 10_000_000 => format!(" by zipf:{s}"),
+        Choice::Zipf(s) => {
+            let share = percent(choice.first_share(count));
+            format!(" by zipf:{s}, the first in {share} of the messages")
+        }
+    }
+}
+
+/// What bodies of several sizes come to.
+fn sizes(plan: &RunPlan) -> String {
+    let mut text = bodies::words(&outcome::planned_sizes(&plan.size_mix()));
+    if plan.load.message.compression.is_some() {
+        let most = "compressed before the run, so of at most 1,000 sizes of each distribution";
+        text += &format!("; {most}");
+    }
+    text
+}
+
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "display only; as-casts saturate"
+)]
 fn messages(plan: &RunPlan) -> String {
-    let size = plan.load.message.body_bytes as u64;
+    let mean = plan.size_mix().mean();
+    let mut size = figure::bytes(mean.round() as u64);
+    if plan.load.message.sizes.is_some() {
+        size += " on average";
+    }
     match plan.planned_messages() {
-        Some(messages) => format!(
-            "{} messages of {}: {} of bodies",
-            figure::whole(messages),
-            figure::bytes(size),
-            figure::bytes(messages.saturating_mul(size)),
-        ),
+        Some(messages) => {
+            let all = messages as f64 * mean;
+            let open = matches!(plan.load.model, LoadModel::Open(_));
+            let window = plan.load.bound.duration.filter(|_| open);
+            let per_second = window.map_or_else(String::new, |window| {
+                let per_second = (all / window.as_secs_f64()) as u64;
+                format!(", {}/s", figure::bytes(per_second))
+            });
+            format!(
+                "{} messages of {size}: {} of bodies{per_second}",
+                figure::whole(messages),
+                figure::bytes(all as u64),
+            )
+        }
         None => {
             let limit = if plan.load.mode.is_answered() {
                 "answers allow"
             } else {
                 "the sockets take"
             };
-            format!("as many messages of {} as {limit}", figure::bytes(size))
+            format!("as many messages of {size} as {limit}")
         }
     }
 }
@@ -340,6 +419,30 @@ mod tests {
         }
         assert!(!text.contains("service time") && !text.contains("answers allow"));
         assert!(text_of("count=7 mode=sync").contains("7 messages of 1.0 KiB: 7.0 KiB"));
+    }
+
+    #[test]
+    fn distributions_say_what_they_come_to() {
+        let text = text_of(
+            "rate=1k duration=10s size=lognormal:p50=1KiB,p99=16KiB,max=16KiB queue-choice=zipf:1 \
+             key-count=100 key-choice=zipf:1 keys=order",
+        );
+        for part in [
+            "10,000 messages of 1.9 KiB on average: 18.9 MiB of bodies, 1.9 MiB/s\n",
+            "sizes      mean 1.93 KiB, p50 1.00 KiB, p99 16.0 KiB, max 16.0 KiB, 1.00 % of the draws cut",
+            "one of 100 keys order-N by zipf:1, the first in 19.3 % of the messages",
+            "to a queue drawn for it by zipf:1",
+        ] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        let text = text_of("rate=1k:1s,9k:1s warmup=0s size=1000B:1s,2000B:1s");
+        let part = "mean 1.86 KiB, p50 1.95 KiB, p99 1.95 KiB, max 1.95 KiB\n";
+        assert!(text.contains(part), "by messages, not by time: {text}");
+        let text = text_of("size=1000B:90%,2000B:10%");
+        assert!(
+            text.contains("as many messages of 1.1 KiB on average as"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -19,6 +19,8 @@ Examples:
       100,000 messages per second, as many to a request as make 64 KiB
   rmq-bench -n HOST:9876 -r 20k -s 8KiB --random-bytes 25% --compress zstd --keys order-1
       compressed bodies of which a quarter is random, with a key
+  rmq-bench -n HOST:9876 -r 20k -s lognormal:p50=1KiB,p99=16KiB --key-count 10k --key-choice zipf:1.1
+      bodies of many sizes, and keys of which few are frequent; --dry-run says what that comes to
   rmq-bench -r 20k --fail-if 'p99>20ms' --fail-if 'error_rate>0.1%' --strict
       a gate for CI: exit code 10 when a figure misses, 12 when the generator was too slow to say
   rmq-bench -r 20k --brokers 3 --broker-stall 200ms/2s --fault-avoidance off

@@ -13,10 +13,11 @@ use crate::client::fault::{Cause, FaultEvent, ProbeCounts};
 use crate::client::{ClientInstance, KnownBroker};
 use crate::config::{RunPlan, Target};
 use crate::load::{
-    ClientUse, LoadModel, LoadOutcome, RequestOutcome, SendMode, ShardCounts, StopReason,
+    ClientUse, LoadModel, LoadOutcome, RequestOutcome, SendMode, ShardCounts, SizeMix, StopReason,
     TransactionOutcome, WhenLate,
 };
 use crate::metrics::{Acks, Label, Quantiles, Summary};
+use crate::report::bodies::PlannedSizes;
 use crate::report::build::{BrokerFacts, GeneratorFacts, RunFacts};
 use crate::report::figures::{Avoidance, AvoidanceCause, AvoidanceEvent};
 use crate::report::host::{Host, Memory};
@@ -177,7 +178,7 @@ impl Finished<'_> {
 
     fn cap(&self) -> Cap {
         let load = &self.plan.load;
-        let keys = load.message.sharding_keys;
+        let keys = load.message.keys_in_turn();
         let kind = if keys > 0 && keys == load.most_in_flight() {
             CapKind::Keys
         } else if load.mode.has_callers() {
@@ -274,6 +275,7 @@ impl Finished<'_> {
             verdict,
             probed: self.probed,
             attempts_allowed,
+            planned_sizes: Some(planned_sizes(&self.plan.size_mix())),
             brokers: outcome
                 .brokers
                 .iter()
@@ -366,7 +368,7 @@ impl Finished<'_> {
                 StopReason::Aborted => result::StopReason::Aborted,
             },
             target: self.target(),
-            topic: load.topic.clone(),
+            topic: load.topic_text(),
             topic_created: self.outcome.topic_created.then_some(true),
             group: self.plan.send.group.clone(),
             repetition: None,
@@ -462,6 +464,17 @@ impl Finished<'_> {
             probes: probes.map(|probes| probes.sent),
             found_reachable: probes.map(|probes| probes.found),
         }
+    }
+}
+
+/// What a mix of sizes looks like.
+pub(crate) fn planned_sizes(mix: &SizeMix) -> PlannedSizes {
+    PlannedSizes {
+        mean_bytes: mix.mean(),
+        p50_bytes: mix.quantile(0.5) as u64,
+        p99_bytes: mix.quantile(0.99) as u64,
+        max_bytes: mix.most() as u64,
+        cut_share: mix.cut_share(),
     }
 }
 

@@ -129,7 +129,8 @@ pub(super) fn measure(
     if outcome.topic_created {
         message::note(&format_args!(
             "topic {} was not there: the brokers make it as its first messages come ({})",
-            plan.load.topic, plan.send.create_topic_key
+            plan.load.topic_text(),
+            plan.send.create_topic_key
         ));
     }
     if plan.load.message.compression.is_some() && outcome.compressed == 0 {

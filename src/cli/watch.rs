@@ -139,7 +139,11 @@ impl Watch {
                 duration: bound.duration,
                 count: bound.count,
                 planned_per_s,
-                title: format!("mode {}, topic {}", plan.load.mode.name(), plan.load.topic),
+                title: format!(
+                    "mode {}, topic {}",
+                    plan.load.mode.name(),
+                    plan.load.topic_text()
+                ),
                 answered: plan.load.mode.is_answered(),
             },
             seen: Seen::default(),

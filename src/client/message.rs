@@ -1,5 +1,6 @@
 //! A message as the sender is given it: immutable, shared, never built per attempt (R224).
 
+mod again;
 mod batch;
 
 use std::borrow::Cow;

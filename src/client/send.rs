@@ -276,6 +276,21 @@ impl<C: Carrier> SendCore<C> {
         Ok(send)
     }
 
+    /// Binds a send that has just begun to the queue of this index among those a selector chooses from (R57);
+    /// `index` is given their number, at least 1. Without a route it stays as it is.
+    #[inline]
+    pub fn pin_nth(&self, send: &mut Outgoing<C>, index: impl FnOnce(usize) -> usize) {
+        let Some(route) = self
+            .route
+            .as_ref()
+            .filter(|route| !route.selectable.is_empty())
+        else {
+            return;
+        };
+        send.track.queue = route.selectable.get(index(route.selectable.len())).copied();
+        send.track.pinned = send.track.queue.is_some();
+    }
+
     /// Picks the queue of the next attempt, which it returns, and lays the send in its broker's lane.
     ///
     /// # Errors
@@ -393,6 +408,12 @@ impl<C: Carrier> SendCore<C> {
             }
             lane.staged = staged;
         }
+    }
+
+    /// The same of all connections of its pool, which other senders may share.
+    #[must_use]
+    pub fn unwritten_of_pool(&self) -> usize {
+        self.options.pool.unwritten_bytes()
     }
 
     /// Hands a oneway request that nobody waits for to a connection of this broker; whether there was

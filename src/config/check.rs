@@ -1,6 +1,7 @@
 //! What a run cannot be: values out of range, settings that contradict each other.
 
 mod processes;
+mod shapes;
 mod warmup;
 
 use std::time::Duration;
@@ -30,7 +31,7 @@ pub(crate) fn check(settings: &Settings) -> Result<(), ConfigError> {
     counts(settings)?;
     durations(settings)?;
     warmup::check(settings)?;
-    size("size", &settings.size)?;
+    shapes::check(settings)?;
     size("reply-size", &settings.reply_size)?;
     undelayed(settings)?;
     embedded_or_cluster(settings)?;
@@ -104,6 +105,8 @@ fn counts(settings: &Settings) -> Result<(), ConfigError> {
     count("connections", Some(&settings.connections), (1, 64))?;
     count("shards", settings.shards.as_ref(), (1, 256))?;
     count("delay-level", settings.delay_level.as_ref(), (1, 1000))?;
+    count("topics", settings.topics.as_ref(), (1, 1000))?;
+    count("key-count", settings.key_count.as_ref(), (1, 1_000_000_000))?;
     count(
         "sharding-keys",
         settings.sharding_keys.as_ref(),
@@ -142,13 +145,17 @@ fn durations(settings: &Settings) -> Result<(), ConfigError> {
 }
 
 fn size(key: &'static str, given: &Given<SizeSetting>) -> Result<(), ConfigError> {
-    let reason = match given.value.0 {
+    one_size(key, given.value.0, &given.source)
+}
+
+fn one_size(key: &'static str, bytes: u64, source: &Source) -> Result<(), ConfigError> {
+    let reason = match bytes {
         0 => "an empty body is refused by every broker".to_owned(),
         1..=MAX_BODY => return Ok(()),
         bytes => format!("{bytes} bytes are more than a broker takes"),
     };
     let hint = format!("--{key} takes 1B to 4MiB");
-    Err(refuse(key, &given.source, reason, hint))
+    Err(refuse(key, source, reason, hint))
 }
 
 fn batches(settings: &Settings) -> Result<(), ConfigError> {
@@ -223,7 +230,7 @@ fn transactions(settings: &Settings) -> Result<(), ConfigError> {
 
 /// The order of a key is kept by sending the next message when the last is answered.
 fn keys_are_answered(settings: &Settings) -> Result<(), ConfigError> {
-    match &settings.sharding_keys {
+    match settings.keys_in_turn() {
         Some(keys) if settings.mode.value.0 == SendMode::Oneway => {
             Err(ConfigError::Contradiction {
                 key: "sharding-keys",
@@ -231,7 +238,8 @@ fn keys_are_answered(settings: &Settings) -> Result<(), ConfigError> {
                 other: "mode",
                 reason: "oneway asks for no answer, without which the order of a key is not kept"
                     .to_owned(),
-                hint: "drop --sharding-keys, or use another mode than oneway".to_owned(),
+                hint: "use another mode than oneway, or --key-choice uniform, which keeps no order"
+                    .to_owned(),
             })
         }
         _ => Ok(()),
@@ -253,7 +261,10 @@ fn traces(settings: &Settings) -> Result<(), ConfigError> {
             hint: "drop --trace, or use mode sync or async".to_owned(),
         });
     }
-    if settings.trace_topic.value.0 == settings.topic.value.0 {
+    if settings
+        .all_topics()
+        .contains(&settings.trace_topic.value.0)
+    {
         return Err(ConfigError::Contradiction {
             key: "trace-topic",
             source_of_value: settings.trace_topic.source.clone(),
@@ -430,7 +441,7 @@ fn shares_of_shards(settings: &Settings) -> Result<(), ConfigError> {
         SendMode::Async => Some(("in-flight", settings.in_flight.value.0)),
         SendMode::Oneway => None,
     };
-    let keys = settings.sharding_keys.as_ref();
+    let keys = settings.keys_in_turn();
     let of = settings.shard.as_ref().map_or(1, |given| given.value.of);
     let keys = keys.map(|given| ("sharding-keys", given.value.0 / of.max(1)));
     let Some((other, room)) = limit.into_iter().chain(keys).min_by_key(|(_, room)| *room) else {

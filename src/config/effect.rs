@@ -88,6 +88,7 @@ pub(crate) fn left_out(settings: &Settings) -> Vec<LeftOut> {
     }
     for (holds, reason, keys) in conditions(settings)
         .into_iter()
+        .chain(of_choices(settings))
         .chain(of_avoidance(settings))
     {
         if holds {
@@ -117,8 +118,9 @@ fn conditions(settings: &Settings) -> [Condition; 18] {
     let embedded = settings.namesrv.is_none();
     let encrypted = settings.tls.value.0 && !embedded;
     let compress = settings.compress.value.0;
-    let too_small = settings.size.value.0 < settings.compress_over.value.0;
-    let keyed = settings.sharding_keys.is_some();
+    let largest = settings.size.value.sizes().most() as u64;
+    let too_small = largest < settings.compress_over.value.0;
+    let bound = settings.queue_is_of().is_some();
     [
         (
             settings.is_closed(),
@@ -181,23 +183,45 @@ fn conditions(settings: &Settings) -> [Condition; 18] {
             &["compress-level"],
         ),
         (
-            keyed,
-            "with sharding-keys the key chooses the queue",
+            bound,
+            bound_by(settings),
             &["fault-avoidance", "queue-order"],
         ),
         (
-            keyed && !matches!(mode, SendMode::Async | SendMode::Request),
+            bound && !matches!(mode, SendMode::Async | SendMode::Request),
             "RocketMQ tries such a send once, as its queue is fixed",
             &["retries"],
         ),
     ]
 }
 
+/// Choices where there is nothing to choose from.
+fn of_choices(settings: &Settings) -> [Condition; 2] {
+    let no_keys = settings.sharding_keys.is_none() && settings.key_count.is_none();
+    let one_topic = settings.all_topics().len() < 2;
+    [
+        (one_topic, "there is one topic", &["topic-choice"]),
+        (
+            no_keys,
+            "there are neither key-count nor sharding-keys",
+            &["key-choice"],
+        ),
+    ]
+}
+
+/// Why the client does not choose the queue.
+fn bound_by(settings: &Settings) -> &'static str {
+    match settings.queue_is_of() {
+        Some("queue-choice") => "with this queue-choice each message has its queue",
+        _ => "with sharding-keys the key chooses the queue",
+    }
+}
+
 fn of_avoidance(settings: &Settings) -> [Condition; 4] {
     [
         (
-            settings.sharding_keys.is_some(),
-            "with sharding-keys the key chooses the queue",
+            settings.queue_is_of().is_some(),
+            bound_by(settings),
             OF_AVOIDANCE,
         ),
         (

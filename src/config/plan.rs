@@ -8,7 +8,10 @@ use super::threshold::Threshold;
 use super::value::{OutputFile, OutputFormat, StartAt};
 use crate::broker::ServiceTime;
 use crate::client::{ClientConfig, SendConfig};
-use crate::load::{LoadModel, LoadPlan};
+use crate::load::{LoadModel, LoadPlan, SizeDraw, SizeMix, Sizes};
+
+/// Nobody plans a longer one.
+const LONGEST_WINDOW: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// Everything about one run of `produce`; made by [`super::resolve::resolve`] only.
 #[derive(Debug, Clone, PartialEq)]
@@ -154,6 +157,64 @@ pub struct LeftOut {
 }
 
 impl RunPlan {
+    /// The sizes of all bodies planned for the window of the whole run. Of a plan in a closed loop each piece
+    /// counts by its time, as nobody knows how many messages it will have.
+    #[must_use]
+    pub fn size_mix(&self) -> SizeMix {
+        let load = &self.load;
+        let pieces = match &load.message.sizes {
+            None => return SizeMix::new([(SizeDraw::One(load.message.body_bytes), 1.0)]),
+            Some(Sizes::Of(draw)) => return SizeMix::new([(draw.clone(), 1.0)]),
+            Some(Sizes::Planned(pieces)) => pieces,
+        };
+        let planned: Duration = pieces.iter().map(|piece| piece.length).sum();
+        let window = self.planned_window(planned);
+        let mut from = Duration::ZERO;
+        let last = pieces.len().saturating_sub(1);
+        let parts = pieces.iter().enumerate().map(|(index, piece)| {
+            let until = match index {
+                index if index == last => window,
+                _ => (from + piece.length).min(window),
+            };
+            let span = (from, until.max(from));
+            from = span.1;
+            (piece.draw.clone(), self.weight(span))
+        });
+        SizeMix::new(parts)
+    }
+
+    /// How long the window is planned to be: until its end or its count, else as long as its sizes.
+    fn planned_window(&self, sizes: Duration) -> Duration {
+        let bound = self.load.bound;
+        let (LoadModel::Open(offered), Some(count)) = (&self.load.model, bound.count) else {
+            return bound.duration.unwrap_or(sizes);
+        };
+        let warmup = self.load.warmup;
+        let reaches = |length: Duration| offered.due(warmup, warmup + length) >= count;
+        let (mut low, mut high) = (Duration::ZERO, bound.duration.unwrap_or(LONGEST_WINDOW));
+        while high - low > Duration::from_micros(1) {
+            let middle = low + (high - low) / 2;
+            if reaches(middle) {
+                high = middle;
+            } else {
+                low = middle;
+            }
+        }
+        high
+    }
+
+    /// Messages due in a span of the window; without planned times, its seconds.
+    #[allow(clippy::cast_precision_loss, reason = "a weight")]
+    fn weight(&self, (from, until): (Duration, Duration)) -> f64 {
+        match &self.load.model {
+            LoadModel::Open(offered) => {
+                let warmup = self.load.warmup;
+                offered.due(warmup + from, warmup + until) as f64
+            }
+            LoadModel::Closed => (until - from).as_secs_f64(),
+        }
+    }
+
     /// Messages this process's part of the plan holds for the measured window; `None` in a closed loop without a count,
     /// where the answers decide.
     #[must_use]

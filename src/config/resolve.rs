@@ -133,7 +133,7 @@ fn notes(given: &Settings, values: &Layer, left_out: &[LeftOut]) -> Vec<String> 
 
 /// Of each key one send is in flight: fewer of them than callers, or than may be in flight, are the limit.
 fn limited_by_keys(given: &Settings) -> Option<String> {
-    let keys = given.sharding_keys.as_ref()?.value.0;
+    let keys = given.keys_in_turn()?.value.0;
     let (option, limit) = if given.mode.value.0.has_callers() {
         ("callers", &given.callers)
     } else {
@@ -227,8 +227,8 @@ fn client(settings: &Settings) -> ClientConfig {
             ..TransportConfig::default()
         },
         fault: FaultConfig {
-            // A key has one queue.
-            enabled: settings.fault_avoidance.value.0 && settings.sharding_keys.is_none(),
+            // A message that is bound to a queue goes nowhere else.
+            enabled: settings.fault_avoidance.value.0 && settings.queue_is_of().is_none(),
             generation: table.generation(),
             table: table.classes(),
             detector: settings.fault_detector.value.0.then_some(DetectorConfig {
@@ -245,7 +245,7 @@ fn send(settings: &Settings) -> SendConfig {
         group: settings.group.value.0.clone(),
         timeout: settings.timeout.value.0,
         attempt_timeout: settings.attempt_timeout.as_ref().map(|given| given.value.0),
-        retries: match settings.sharding_keys {
+        retries: match settings.queue_is_of() {
             // Sync sends to a queue that is fixed are one attempt (R46).
             Some(_) if !matches!(settings.mode.value.0, SendMode::Async | SendMode::Request) => 0,
             _ => whole_u32(settings.retries.value),
@@ -296,6 +296,9 @@ fn natural_length(settings: &Settings, record: Option<&[u64]>) -> Option<(Durati
     if let RateSetting::Planned(plan) = &settings.rate.value {
         return Some((plan.length(), settings.rate.source.clone()));
     }
+    if let Some(length) = settings.size.value.length().filter(|_| record.is_none()) {
+        return Some((length, settings.size.source.clone()));
+    }
     let last = Duration::from_nanos(*record?.last()?);
     let warmup = settings
         .warmup
@@ -333,6 +336,10 @@ fn load(settings: &Settings, record: Option<Arc<[u64]>>) -> LoadPlan {
         given.map(|given| given.value.0)
     };
     let warmup = settings.warmup.as_ref();
+    let mut topics = settings.all_topics().into_iter();
+    // There is one at least.
+    let topic = topics.next().unwrap_or_default();
+    let more_topics = topics.collect();
     LoadPlan {
         mode: settings.mode.value.0,
         model: model(settings, record),
@@ -355,10 +362,13 @@ fn load(settings: &Settings, record: Option<Arc<[u64]>>) -> LoadPlan {
             _ => WarmupEnd::AtTime,
         },
         drain: settings.drain.value.0,
-        topic: settings.topic.value.0.clone(),
+        topic,
+        more_topics,
+        topic_choice: settings.topic_choice.value.0,
         message: message(settings),
         callers: whole(settings.callers.value),
         in_flight: whole(settings.in_flight.value),
+        queue_choice: settings.queue_choice.value.0,
         when_late: settings.when_late.value.0,
         deadline: optional(settings.deadline.as_ref()),
         shards: settings.shards.as_ref().map(|given| whole(given.value)),
@@ -380,7 +390,8 @@ fn load(settings: &Settings, record: Option<Arc<[u64]>>) -> LoadPlan {
 
 /// What every message is like.
 pub(super) fn message(settings: &Settings) -> MessageShape {
-    let body_bytes = bytes(settings.size.value);
+    let size = &settings.size.value;
+    let body_bytes = size.sizes().most();
     let compression = settings.compress.value.0.map(|kind| Compression {
         kind,
         // Checked to be 9 at most.
@@ -392,8 +403,10 @@ pub(super) fn message(settings: &Settings) -> MessageShape {
     let mut shape = MessageShape {
         body_bytes,
         random_bytes: part(body_bytes, settings.random_bytes.value),
+        sizes: (!size.is_one()).then(|| size.sizes().clone()),
         tags: tags.map_or_else(String::new, |given| given.value.0.clone()),
         keys: keys.map_or_else(String::new, |given| given.value.0.clone()),
+        key_count: settings.key_count.as_ref().map_or(0, |given| given.value.0),
         properties: properties.map_or_else(Vec::new, |given| given.value.0.clone()),
         delivery: delivery(settings),
         wait: settings.wait_store.value.0,
@@ -402,6 +415,7 @@ pub(super) fn message(settings: &Settings) -> MessageShape {
             .sharding_keys
             .as_ref()
             .map_or(0, |given| whole(given.value)),
+        key_choice: settings.key_choice.value.0,
         batch: 1,
         asked_by: None,
         namespace: None,

@@ -302,6 +302,8 @@ expected! {
     value::RateSetting: "a rate such as 50k, 3000/s, 3M/min, max, or a plan such as 1k:30s,5k:30s";
     value::DurationSetting: "a duration with a unit, such as 10s, 1m30s, 250us";
     value::SizeSetting: "a size such as 1KiB (1024 bytes), 1k (1000 bytes), 512";
+    value::BodySize: "a size such as 1KiB, a range such as 200B..4KiB, lognormal:p50=1KiB,p99=16KiB, a list such as 1KiB:90%,64KiB:10%, or a plan such as 1KiB:30s,4KiB:30s";
+    value::ChoiceSetting: "turn, uniform or zipf:S, as in zipf:1.1";
     value::ShareSetting: "a share in percent, such as 1% or 0.1%";
     value::ModeSetting: "sync, async, oneway, batch, tx or request";
     value::ResponderSetting: "built-in or others";
@@ -313,6 +315,7 @@ expected! {
     value::OutputFormat: "text, json, csv or md";
     value::OnOff: "on or off";
     value::TopicName: "1 to 127 letters, digits, %, |, -, _";
+    value::TopicNames: "1 to 127 letters, digits, %, |, -, _; several separated by commas";
     value::GroupName: "1 to 120 letters, digits, %, |, -, _";
     value::NamespaceName: "letters, digits, |, -, _";
     value::IdPart: "a text without spaces and @";

@@ -7,11 +7,12 @@ use super::error::ConfigError;
 use super::setting::{Field, Given, Heading, Layer, Setting, SettingValue, Source};
 use super::threshold::Threshold;
 use super::value::{
-    ArrivalsSetting, BatchSetting, CompressSetting, CountSetting, DurationSetting,
-    FaultTableSetting, FilePath, GroupName, HeaderSetting, HostName, IdPart, Keys, ModeSetting,
-    NamespaceName, NamesrvList, OnOff, OutputFile, OutputFormat, Properties, QueueOrderSetting,
-    RateSetting, ResponderSetting, ServiceSetting, ShardSetting, ShareSetting, SizeSetting,
-    StallSetting, StartAt, Switch, Tags, TopicName, WarmupSetting, WhenLateSetting,
+    ArrivalsSetting, BatchSetting, BodySize, ChoiceSetting, CompressSetting, CountSetting,
+    DurationSetting, FaultTableSetting, FilePath, GroupName, HeaderSetting, HostName, IdPart, Keys,
+    ModeSetting, NamespaceName, NamesrvList, OnOff, OutputFile, OutputFormat, Properties,
+    QueueOrderSetting, RateSetting, ResponderSetting, ServiceSetting, ShardSetting, ShareSetting,
+    SizeSetting, StallSetting, StartAt, Switch, Tags, TopicName, TopicNames, WarmupSetting,
+    WhenLateSetting,
 };
 
 macro_rules! optional {
@@ -80,8 +81,15 @@ settings! {
     ///
     /// The variable NAMESRV_ADDR counts too, below RMQ_BENCH_NAMESRV.
     Target "namesrv" / 'n' "HOST:PORT[;…]" namesrv: Option<Given<NamesrvList>>;
-    /// Topic to send to
-    Target "topic" / 't' "NAME" topic: Given<TopicName> = "BenchmarkTest";
+    /// Topic to send to, or several: a,b,c
+    Target "topic" / 't' "NAME[,…]" topic: Given<TopicNames> = "BenchmarkTest";
+    /// Send to so many topics: NAME-0 to NAME-(N-1), with the NAME of --topic
+    Target "topics" "N" topics: Option<Given<CountSetting>>;
+    /// How a message's topic is chosen, of several: turn, uniform or zipf:S
+    ///
+    /// zipf:S takes topic i, from 0, with a probability in proportion to 1/(i+1)^S, S from 0 to 10. The topic of a
+    /// message depends on --seed and its number in the schedule alone. Several topics share the connections.
+    Target "topic-choice" "CHOICE" topic_choice: Given<ChoiceSetting> = "turn";
     /// Producer group
     Target "group" / 'g' "NAME" group: Given<GroupName> = "rmq_bench_producer";
     /// Namespace of topic and group: on the wire they are NAME%topic and NAME%group
@@ -169,8 +177,15 @@ settings! {
     /// (auto: 60s), after which the verdict says not_steady. With --count alone there is none, so that exactly so many
     /// messages are sent.
     Load "warmup" "TIME|auto[:TIME]" warmup: Option<Given<WarmupSetting>> = "2s";
-    /// Body bytes: 1KiB is 1024, 1k is 1000
-    Load "size" / 's' "SIZE" size: Given<SizeSetting> = "1KiB";
+    /// Body bytes: 1KiB is 1024, 1k is 1000; or 200B..4KiB, lognormal:p50=1KiB,p99=16KiB, …
+    ///
+    /// 200B..4KiB: each size in the range is as likely. lognormal:p50=1KiB,p99=16KiB: most are small, few very
+    /// large; `,max=64KiB` limits them, without it 4MiB does, and --dry-run says which share is cut to the limit.
+    /// 1KiB:90%,64KiB:10%: sizes with their shares. 1KiB:30s,4KiB:30s: a plan, of sizes and ranges, each for a
+    /// time; its length is the default of --duration where --rate is no plan, the warm-up has its first size, and
+    /// what comes after it has its last. The size of a message depends on --seed and its number in the schedule
+    /// alone, not on which thread or process sends it. Modes other than batch take all of these.
+    Load "size" / 's' "SIZE" size: Given<BodySize> = "1KiB";
     /// Messages of a batch, in number or in bytes: 32 or 64KiB
     ///
     /// They are due together, stored together or not at all, and have one time each.
@@ -211,13 +226,23 @@ settings! {
     Message "tags" "TEXT" tags: Option<Given<Tags>>;
     /// Keys of every message, separated by spaces
     Message "keys" "TEXT" keys: Option<Given<Keys>>;
+    /// Different values of KEYS, of which each message has one: key-0 to key-(N-1)
+    ///
+    /// With --keys order they are order-0, order-1, …
+    Message "key-count" "N" key_count: Option<Given<CountSetting>>;
+    /// How a message's key is chosen, of --key-count and --sharding-keys: turn, uniform or zipf:S
+    ///
+    /// zipf:S takes key i, from 0, with a probability in proportion to 1/(i+1)^S, S from 0 to 10. Drawn keys
+    /// depend on --seed and a message's number in the schedule alone.
+    Message "key-choice" "CHOICE" key_choice: Given<ChoiceSetting> = "turn";
     /// Properties of every message: region=eu,color=blue
     Message "properties" "LIST" properties: Option<Given<Properties>>;
-    /// Keys that messages take in turn: all of a key go to its queue, one after the other
+    /// Keys that order: all messages of a key go to its queue, and in turn one after the other
     ///
-    /// The queue is the one Java's clients select for the key by its hash. Of each key one message is in
-    /// flight at most, so that its messages are stored in the order they were sent, as long as each send
-    /// is answered. Java's hash puts keys that are alike close together: few keys may reach one broker only.
+    /// The queue is the one Java's clients select for the key by its hash. Of keys taken in turn one message is
+    /// in flight at most of each, so that its messages are stored in the order they were sent, as long as each
+    /// send is answered. With --key-choice uniform or zipf:S several of a key may be in flight, and their order
+    /// is not kept. Java's hash puts keys that are alike close together: few keys may reach one broker only.
     Message "sharding-keys" "N" sharding_keys: Option<Given<CountSetting>>;
     /// Delivered later, by a delay level of the broker: by default 1 to 18, 1s 5s 10s 30s 1m 2m … 2h
     ///
@@ -271,6 +296,13 @@ settings! {
     Sending "detect-interval" "TIME" detect_interval: Given<DurationSetting> = "2s";
     /// Longest wait for the answer to a probe
     Sending "detect-timeout" "TIME" detect_timeout: Given<DurationSetting> = "200ms";
+    /// How the queue of a message is chosen: turn, uniform or zipf:S
+    ///
+    /// turn: one after the other, past brokers that are to be avoided. Else each message goes to the queue drawn
+    /// for it, whatever its broker does, as with --sharding-keys; zipf:S takes queue i, from 0 in the order of
+    /// Java's clients, with a probability in proportion to 1/(i+1)^S, S from 0 to 10. Drawn queues depend on
+    /// --seed and a message's number in the schedule alone.
+    Sending "queue-choice" "CHOICE" queue_choice: Given<ChoiceSetting> = "turn";
     /// Order in which queues are taken: interleaved or by-broker
     ///
     /// interleaved: queue 0 of all brokers, then queue 1, …; by-broker: as the Java client.
@@ -389,6 +421,30 @@ settings! {
     Output "print-config" "" print_config: Given<Switch> = "false";
     /// Print what would be sent, and stop
     Output "dry-run" "" dry_run: Given<Switch> = "false";
+}
+
+impl Settings {
+    /// Sharding keys of each of which one message is in flight at most.
+    pub(super) fn keys_in_turn(&self) -> Option<&Given<CountSetting>> {
+        let drawn = self.key_choice.value.0.is_drawn();
+        self.sharding_keys.as_ref().filter(|_| !drawn)
+    }
+
+    /// Every topic, in order.
+    pub(super) fn all_topics(&self) -> Vec<String> {
+        let names = &self.topic.value.0;
+        match (&self.topics, names.as_slice()) {
+            (Some(count), [stem]) => (0..count.value.0).map(|n| format!("{stem}-{n}")).collect(),
+            _ => names.clone(),
+        }
+    }
+
+    /// What binds each message to a queue, which the client then does not choose.
+    pub(super) fn queue_is_of(&self) -> Option<&'static str> {
+        let drawn = self.queue_choice.value.0.is_drawn();
+        let keyed = self.sharding_keys.as_ref().map(|_| "sharding-keys");
+        keyed.or(drawn.then_some("queue-choice"))
+    }
 }
 
 /// The setting of this key.

@@ -1,6 +1,7 @@
 //! Load: what is due when, the shards that send it, and the run they make up.
 //!
 //! - [`plan`], [`pacing`]: what to do; [`schedule`], [`source`]: when each message is due
+//! - [`choice`]: which of n a message takes; [`sizes`]: how large it is; both by its number in the schedule
 //! - [`shard`]: due messages out, answers in (hot path); [`completion`]: how answers reach it; [`pacer`]: its thread; [`ticker`]: its timer;
 //!   [`coalesce`]: when answers are read together; `thread`: how the kernel runs it
 //! - [`transactions`], `ends`: what becomes of half messages, and what brokers ask about them
@@ -11,6 +12,7 @@
 
 pub mod audit;
 pub mod bodies;
+pub mod choice;
 pub mod coalesce;
 mod collect;
 pub mod completion;
@@ -23,6 +25,7 @@ pub mod requests;
 pub mod run;
 pub mod schedule;
 pub mod shard;
+pub mod sizes;
 pub mod source;
 pub mod start;
 pub mod stop;
@@ -32,6 +35,7 @@ pub mod ticker;
 mod traces;
 pub mod transactions;
 
+pub use choice::Choice;
 pub use plan::{
     Arrivals, Bound, LoadModel, LoadPlan, MessageShape, Rate, SendMode, WarmupEnd, WhenLate,
 };
@@ -39,6 +43,7 @@ pub use requests::{RequestOutcome, RequestShape, ResponderKind};
 pub use run::{ClientUse, LoadError, LoadOutcome, LoadRun, RunPhase, RunSecond, StopReason};
 pub use schedule::{Offered, Piece, Shape};
 pub use shard::ShardCounts;
+pub use sizes::{LogNormal, SizeDraw, SizeMix, SizePiece, Sizes};
 pub use start::await_instant;
 pub use stop::{StopLevel, StopSignal};
 pub use surroundings::Surroundings;

@@ -1,6 +1,7 @@
 //! The thread of a shard: connect, wait for the common start, pace, drain, hand over.
 
 use std::io;
+use std::iter;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,13 +16,16 @@ use crate::client::trace::Trace;
 use crate::client::{BrokerId, ClientInstance, SendConfig, Topic};
 use crate::load::audit::AuditRecord;
 use crate::load::bodies::Bodies;
+use crate::load::choice::{Chooser, Queues};
 use crate::load::coalesce::{LONGEST_READ_INTERVAL, ReadCoalescing};
 use crate::load::completion::{LoadHandler, SharedShard};
 use crate::load::ends::Ends;
 use crate::load::opening::Opening;
 use crate::load::plan::SendMode;
 use crate::load::requests::RequestTally;
-use crate::load::shard::{Asking, LoadToken, Recorders, Shard, ShardCounts, ShardLimits, Window};
+use crate::load::shard::{
+    Asking, LoadToken, MoreTopics, Recorders, Shard, ShardCounts, ShardLimits, Window,
+};
 use crate::load::source::Source;
 use crate::load::stop::{StopLevel, StopSignal};
 use crate::load::thread::{make_realtime, sharpen_timers, waited_for_cpu};
@@ -44,10 +48,15 @@ const DRAIN_SLEEP: Duration = Duration::from_millis(1);
 pub(super) struct ShardJob {
     pub(super) instance: Arc<ClientInstance>,
     pub(super) topic: Arc<Topic>,
+    pub(super) more_topics: Vec<Arc<Topic>>,
+    /// Among all topics.
+    pub(super) topic_chooser: Chooser,
     pub(super) send: Arc<SendConfig>,
     pub(super) mode: SendMode,
     pub(super) bodies: Bodies,
     pub(super) limits: ShardLimits,
+    /// Where queues are drawn.
+    pub(super) queues: Option<Queues>,
     /// Zero: wake for each message.
     pub(super) tick: Duration,
     pub(super) drain: Duration,
@@ -132,16 +141,13 @@ pub(super) fn run_shard(
         let shared = SharedShard::default();
         let counters = Arc::new(IoCounters::default());
         let pool = Arc::new(open_pool(&job, &shared, &counters));
-        let options = SenderOptions {
-            pool: Arc::clone(&pool),
-            retry: retry_policy(job.mode, &job.send),
-            oneway: job.mode == SendMode::Oneway,
-        };
-        let (instance, topic) = (Arc::clone(&job.instance), Arc::clone(&job.topic));
-        let core = SendCore::new(instance, topic, Arc::clone(&job.send), options);
-        let failed = core
-            .connect(job.instance.config().transport.connect_timeout)
-            .await;
+        if !job.more_topics.is_empty() {
+            pool.keep_all();
+        }
+        let core = open_core(&job, &job.topic, &pool);
+        let more = job.more_topics.iter();
+        let more: Vec<_> = more.map(|topic| open_core(&job, topic, &pool)).collect();
+        let failed = connect(&job, iter::once(&core).chain(&more)).await?;
         if ready.send(failed).is_err() {
             return Err(io::Error::other("the run was given up"));
         }
@@ -150,7 +156,8 @@ pub(super) fn run_shard(
         };
         let bodies = job.bodies.clone();
         let recorders = fresh(&job.recycled, job.limits.messages_per_send);
-        let (begin, limits) = (start.start, job.limits);
+        let (begin, limits, queues) = (start.start, job.limits, job.queues.clone());
+        let topic_chooser = job.topic_chooser;
         let ends = job.transactions.clone().map(|transactions| Ends {
             topic: job.topic.name().to_owned(),
             group: job.send.group.clone(),
@@ -163,8 +170,14 @@ pub(super) fn run_shard(
             .map(|client_id| Asking::new(client_id, job.send.group.clone(), job.send.timeout));
         let pacer = Pacer::new(job, shared.clone(), counters, &start);
         let shard = Shard::new(core, start.source, bodies, limits, start.window, recorders);
-        let shard = shard.with_opening(start.opening);
-        *shared.lock() = Some(shard.with_ends(ends).with_asking(asking));
+        *shared.lock() = Some(
+            shard
+                .with_opening(start.opening)
+                .with_queues(queues)
+                .with_topics(MoreTopics::new(more, topic_chooser))
+                .with_ends(ends)
+                .with_asking(asking),
+        );
         let report = pacer.run(begin, pool.up()).await.map(|mut report| {
             report.realtime = realtime;
             report
@@ -173,6 +186,42 @@ pub(super) fn run_shard(
         drop(shared.lock().take());
         report
     })
+}
+
+/// The sender of one topic.
+fn open_core(
+    job: &ShardJob,
+    topic: &Arc<Topic>,
+    pool: &Arc<Pool<Outgoing<LoadToken>>>,
+) -> SendCore<LoadToken> {
+    let options = SenderOptions {
+        pool: Arc::clone(pool),
+        retry: retry_policy(job.mode, &job.send),
+        oneway: job.mode == SendMode::Oneway,
+    };
+    let (instance, topic) = (Arc::clone(&job.instance), Arc::clone(topic));
+    SendCore::new(instance, topic, Arc::clone(&job.send), options)
+}
+
+/// Connects to the brokers of all topics at the same time; those that could not be reached, each as often as it has
+/// connections.
+async fn connect(
+    job: &ShardJob,
+    cores: impl Iterator<Item = &SendCore<LoadToken>>,
+) -> io::Result<Vec<(BrokerId, String)>> {
+    let timeout = job.instance.config().transport.connect_timeout;
+    let connecting: Vec<_> = cores
+        .map(|core| tokio::spawn(core.connect(timeout)))
+        .collect();
+    let mut failed: Vec<(BrokerId, String)> = Vec::new();
+    for of_topic in connecting {
+        let of_topic = of_topic.await.map_err(io::Error::other)?;
+        // Topics share connections.
+        let known: Vec<BrokerId> = failed.iter().map(|(id, _)| *id).collect();
+        let new = of_topic.into_iter().filter(|(id, _)| !known.contains(id));
+        failed.extend(new);
+    }
+    Ok(failed)
 }
 
 /// Sync sends retry broker codes, async only failures without an answer, oneway nothing

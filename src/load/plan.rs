@@ -4,8 +4,10 @@ use std::num::{NonZeroU32, NonZeroU64};
 use std::time::Duration;
 
 use crate::client::{Compression, Delivery};
+use crate::load::choice::Choice;
 use crate::load::requests::RequestShape;
 use crate::load::schedule::{Offered, ShardOf};
+use crate::load::sizes::Sizes;
 use crate::load::transactions::TransactionShape;
 use crate::protocol::batch::RECORD_BYTES;
 use crate::protocol::message_id::UNIQUE_ID_CHARS;
@@ -137,16 +139,21 @@ pub struct Bound {
 }
 
 /// What every message of a run is like.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct MessageShape {
-    /// Body bytes, before compression.
+    /// Body bytes, before compression; of bodies of several sizes those of the largest.
     pub body_bytes: usize,
-    /// So many of them are random, the others zero.
+    /// So many of them are random, the others zero; of smaller bodies as large a share.
     pub random_bytes: usize,
+    /// Sizes of bodies; `None` where all are alike.
+    pub sizes: Option<Sizes>,
     /// Value of TAGS; empty for none.
     pub tags: String,
-    /// Value of KEYS; empty for none.
+    /// Value of KEYS; empty for none, or for "key" with a number.
     pub keys: String,
+    /// Values of KEYS of which each message has one, by `key_choice`: `keys`, a hyphen and a number; 0 where all
+    /// have `keys`.
+    pub key_count: u64,
     /// Properties of the user's.
     pub properties: Vec<(String, String)>,
     /// Delivered later than at once.
@@ -155,9 +162,11 @@ pub struct MessageShape {
     pub wait: bool,
     /// Bodies that get smaller are sent so.
     pub compression: Option<Compression>,
-    /// Keys of which each message has one, in turn: its queue is that of the key, and of each key one
-    /// message is in flight at most; 0 for none.
+    /// Keys of which each message has one, by `key_choice`: its queue is that of the key. Of keys taken in turn
+    /// one message is in flight at most of each; 0 for none.
     pub sharding_keys: usize,
+    /// How a message's key is chosen.
+    pub key_choice: Choice,
     /// Messages of a send, at least 1; more than one only in [`SendMode::Batch`].
     pub batch: u32,
     /// The namespace of its topic, which each message names (R38).
@@ -175,17 +184,29 @@ impl MessageShape {
         Self {
             body_bytes,
             random_bytes: body_bytes,
+            sizes: None,
             tags: String::new(),
             keys: String::new(),
+            key_count: 0,
             properties: Vec::new(),
             delivery: None,
             wait: true,
             compression: None,
             sharding_keys: 0,
+            key_choice: Choice::Turn,
             batch: 1,
             namespace: None,
             half_of: None,
             asked_by: None,
+        }
+    }
+
+    /// Sharding keys of each of which one message is in flight at most; 0 where nothing is limited so.
+    #[must_use]
+    pub fn keys_in_turn(&self) -> usize {
+        match self.key_choice {
+            Choice::Turn => self.sharding_keys,
+            Choice::Uniform | Choice::Zipf(_) => 0,
         }
     }
 
@@ -236,14 +257,21 @@ pub struct LoadPlan {
     pub warmup_ends: WarmupEnd,
     /// Longest wait for answers after the window.
     pub drain: Duration,
-    /// Topic.
+    /// Topic; of several the first.
     pub topic: String,
+    /// Further topics, at most 65,534; none in [`SendMode::Tx`], [`SendMode::Request`] and where sends are traced.
+    pub more_topics: Vec<String>,
+    /// How the topic of a message is chosen.
+    pub topic_choice: Choice,
     /// What is sent.
     pub message: MessageShape,
     /// Concurrent callers of sync, whole process.
     pub callers: usize,
     /// Most async sends in flight, whole process.
     pub in_flight: usize,
+    /// How the queue of a message is chosen: in turn by the client itself, past brokers that are to be avoided; else
+    /// each message goes to the queue drawn for it and to no other. Not with sharding keys, which decide.
+    pub queue_choice: Choice,
     /// Policy of a schedule that fell behind.
     pub when_late: WhenLate,
     /// From the intended time on, when a send that is not answered counts as failed.
@@ -269,9 +297,29 @@ impl LoadPlan {
         } else {
             self.in_flight
         };
-        match self.message.sharding_keys {
+        match self.message.keys_in_turn() {
             0 => limit,
             keys => limit.min(self.own_keys(keys)),
+        }
+    }
+
+    /// All topics.
+    pub fn topics(&self) -> impl Iterator<Item = &String> {
+        std::iter::once(&self.topic).chain(&self.more_topics)
+    }
+
+    /// The topics for people: all of a few, else the first and the last.
+    #[must_use]
+    pub fn topic_text(&self) -> String {
+        match self.more_topics.as_slice() {
+            [.., last] if self.more_topics.len() > 7 => {
+                let all = self.more_topics.len() + 1;
+                format!("{}…{last} ({all} topics)", self.topic)
+            }
+            _ => {
+                let all: Vec<&str> = self.topics().map(String::as_str).collect();
+                all.join(",")
+            }
         }
     }
 

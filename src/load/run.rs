@@ -18,6 +18,7 @@ use crate::client::{
 };
 use crate::load::audit::AuditRecord;
 use crate::load::bodies::Bodies;
+use crate::load::choice::{Chooser, Purpose, Queues};
 use crate::load::collect::{Collector, CountEnd};
 use crate::load::opening::Opening;
 use crate::load::pacer::{ShardInterval, ShardJob, ShardReport, Start, run_shard};
@@ -231,7 +232,7 @@ impl ClientUse {
 
 /// What all shards are given.
 struct JobParts {
-    topic: Arc<Topic>,
+    topics: Vec<Arc<Topic>>,
     bodies: Bodies,
     transactions: Option<Arc<LoadTransactions>>,
     trace: Option<Arc<Trace>>,
@@ -256,12 +257,10 @@ impl LoadRun {
     ) -> Result<LoadOutcome, LoadError> {
         self.enter_namespace();
         let runtime = new_runtime("runtime")?;
-        let topic = runtime.block_on(self.instance.topic(&self.plan.topic, &self.send))?;
-        let route_brokers: Vec<BrokerId> = topic
-            .route()
-            .map(|route| route.brokers.iter().map(|broker| broker.id).collect())
-            .unwrap_or_default();
-        let topic_created = topic.route().is_some_and(|route| route.borrowed);
+        let topics = self.topics(&runtime)?;
+        let route_brokers = brokers_of(&topics);
+        let created = |topic: &Arc<Topic>| topic.route().is_some_and(|route| route.borrowed);
+        let topic_created = topics.iter().any(created);
         let pacing = pacing(&self.plan, self.reserved_cores);
         let (intervals, incoming) = unbounded();
         let (recycle, recycled) = unbounded();
@@ -271,7 +270,7 @@ impl LoadRun {
         let bodies = Bodies::new(&self.plan.message, self.plan.seed)?;
         let compressed = bodies.compressed();
         let parts = JobParts {
-            topic,
+            topics,
             bodies,
             transactions: transactions.clone(),
             trace: trace.clone(),
@@ -470,6 +469,14 @@ impl LoadRun {
         BuiltInResponder::start(client, group, topic, shape.reply_bytes).map(Some)
     }
 
+    /// All topics, each with a route.
+    fn topics(&self, runtime: &Runtime) -> Result<Vec<Arc<Topic>>, ClientError> {
+        let topics = self.plan.topics();
+        topics
+            .map(|topic| runtime.block_on(self.instance.topic(topic, &self.send)))
+            .collect()
+    }
+
     /// The messages of one shard.
     fn bodies(&self, shard: ShardOf, all: &Bodies) -> Result<Bodies, ClientError> {
         let part = self.plan.part.part(shard);
@@ -531,6 +538,15 @@ impl LoadRun {
     )]
     fn jobs(&self, pacing: &Pacing, parts: JobParts) -> Result<Vec<ShardJob>, ClientError> {
         let send = Arc::new(self.send.clone());
+        let Some((topic, more_topics)) = parts.topics.split_first() else {
+            return Ok(Vec::new());
+        };
+        let topic_chooser = Chooser::new(
+            self.plan.topic_choice,
+            parts.topics.len() as u64,
+            self.plan.seed,
+            Purpose::Topic,
+        );
         let cap = self.plan.most_in_flight();
         let job = |index: usize| {
             let shard = ShardOf {
@@ -541,7 +557,9 @@ impl LoadRun {
             let late_after = pacing.tick.max(Duration::from_millis(1));
             Ok(ShardJob {
                 instance: Arc::clone(&self.instance),
-                topic: Arc::clone(&parts.topic),
+                topic: Arc::clone(topic),
+                more_topics: more_topics.to_vec(),
+                topic_chooser,
                 send: Arc::clone(&send),
                 mode: self.plan.mode,
                 bodies: self.bodies(shard, &parts.bodies)?,
@@ -554,6 +572,7 @@ impl LoadRun {
                     audit: self.audit,
                     messages_per_send: self.plan.message.batch,
                 },
+                queues: Queues::new(self.plan.queue_choice, self.plan.seed),
                 tick: pacing.tick,
                 drain: self.plan.drain,
                 realtime: self.plan.realtime,
@@ -637,6 +656,8 @@ impl LoadRun {
                 Source::Closed {
                     left,
                     asked: Nanos::NONE,
+                    number: shard.index,
+                    step: shard.count,
                 }
             }
             LoadModel::Open(offered) => {
@@ -694,6 +715,20 @@ pub(super) fn new_runtime(what: &'static str) -> Result<Runtime, LoadError> {
         .enable_all()
         .build()
         .map_err(|source| LoadError::System { what, source })
+}
+
+/// The brokers of all topics, each once.
+fn brokers_of(topics: &[Arc<Topic>]) -> Vec<BrokerId> {
+    let mut brokers = Vec::new();
+    for route in topics.iter().filter_map(|topic| topic.route()) {
+        let own = route.brokers.iter().map(|broker| broker.id);
+        for id in own {
+            if !brokers.contains(&id) {
+                brokers.push(id);
+            }
+        }
+    }
+    brokers
 }
 
 fn request_outcome(

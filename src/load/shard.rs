@@ -6,6 +6,7 @@
 //! because connections may live on any thread.
 
 mod asking;
+mod topics;
 
 use std::cmp::Ordering;
 use std::collections::{BinaryHeap, VecDeque};
@@ -18,6 +19,7 @@ use crate::client::send::{AttemptResult, Carrier, Ended, Next, Outgoing, SendCor
 use crate::client::{BrokerId, ErrorKind};
 use crate::load::audit::AuditRecord;
 use crate::load::bodies::Bodies;
+use crate::load::choice::Queues;
 use crate::load::ends::{Ends, HalfStored};
 use crate::load::opening::Opening;
 use crate::load::plan::WhenLate;
@@ -29,6 +31,7 @@ use crate::protocol::message_id::UniqueSuffix;
 use crate::transport::Nanos;
 
 pub(super) use asking::{Answer, Asking};
+pub(super) use topics::MoreTopics;
 
 /// A closed loop is refilled when this part of its cap is free: 32 messages a write at 512.
 const REFILL_SHARE: usize = 16;
@@ -51,6 +54,8 @@ const UNWRITTEN_WAIT: Duration = Duration::from_millis(1);
 pub struct LoadToken {
     message: Arc<Message>,
     intended: Nanos,
+    /// Position of its topic.
+    topic: u16,
     /// What the attempt before this one failed of.
     retried_for: Option<ErrorKind>,
 }
@@ -218,6 +223,10 @@ pub struct Shard {
     /// Attempts that ever ended.
     settled: u64,
     refill: Refill,
+    /// Where queues are drawn.
+    queues: Option<Box<Queues>>,
+    /// Where there are several topics.
+    more: Option<Box<MoreTopics>>,
     /// Of a load of transactions.
     ends: Option<Ends>,
     /// Of a load of requests.
@@ -287,6 +296,8 @@ impl Shard {
             looked: Nanos::NONE,
             settled: 0,
             refill: Refill::ByAnswers,
+            queues: None,
+            more: None,
             ends: None,
             asking: None,
         }
@@ -330,6 +341,13 @@ impl Shard {
         self.window
     }
 
+    /// The same with sends to the queues drawn for them.
+    #[must_use]
+    pub(super) fn with_queues(mut self, queues: Option<Queues>) -> Self {
+        self.queues = queues.map(Box::new);
+        self
+    }
+
     /// The same with half messages, whose transactions are to be ended.
     #[must_use]
     pub(super) fn with_ends(mut self, ends: Option<Ends>) -> Self {
@@ -364,7 +382,7 @@ impl Shard {
     /// Sends the retries due at `now`, and what the schedule has due only on a tick.
     pub fn pump_at(&mut self, now: Nanos, on_tick: bool) {
         self.enter(now);
-        self.core.refresh(now);
+        self.refresh(now);
         if self.asking.is_some() {
             self.tend_requests(now);
         }
@@ -378,7 +396,7 @@ impl Shard {
                 self.stage_due(now);
                 self.note_blocked(now);
             }
-            self.core.flush(now, &mut self.ended);
+            self.flush(now);
             if self.ended.is_empty() {
                 return;
             }
@@ -434,7 +452,7 @@ impl Shard {
     /// What the last tick has sent should be gone.
     fn note_unwritten(&mut self, now: Nanos) {
         let looked = std::mem::replace(&mut self.looked, now);
-        if looked != Nanos::NONE && self.core.unwritten_bytes() >= SOCKET_FULL {
+        if looked != Nanos::NONE && self.unwritten_bytes() >= SOCKET_FULL {
             self.counts.unwritten_ns += self.in_window(looked, now);
         }
     }
@@ -449,12 +467,12 @@ impl Shard {
     fn stage_due(&mut self, now: Nanos) {
         self.blocked = false;
         self.unbegun = Unbegun::None;
-        if self.source.is_closed_loop() && self.core.unwritten_bytes() > MOST_UNWRITTEN {
+        if self.source.is_closed_loop() && self.unwritten_bytes() > MOST_UNWRITTEN {
             self.unbegun = Unbegun::SocketsFull;
             return;
         }
         for _ in 0..BEGUN_AT_A_TIME {
-            let Due { intended } = match self.source.due(now, self.window) {
+            let due @ Due { intended, number } = match self.source.due(now, self.window) {
                 Some(due) => due,
                 None => return,
             };
@@ -488,28 +506,38 @@ impl Shard {
                 _ => {}
             }
             // As many as may be in flight: it has one.
-            let Some(message) = self.bodies.next_message() else {
+            let window_ns = intended.since(self.window.from);
+            let Some(message) = self.bodies.next_message(number, window_ns) else {
                 return;
             };
             self.source.advance(self.window);
-            self.begin(message, intended, now);
+            self.begin(message, due, now);
         }
         self.unbegun = Unbegun::NextTurn;
     }
 
     #[inline]
-    fn begin(&mut self, message: Arc<Message>, intended: Nanos, now: Nanos) {
+    fn begin(&mut self, message: Arc<Message>, due: Due, now: Nanos) {
+        let Due { intended, number } = due;
         let measured = self.window.contains(intended);
         let mut budget_ends = now.plus(self.limits.timeout);
         if let Some(deadline) = self.limits.deadline {
             budget_ends = budget_ends.min(intended.plus(deadline));
         }
+        let topic = self.topic_of(number);
         let token = LoadToken {
             message,
             intended,
+            topic,
             retried_for: None,
         };
-        let send = self.core.begin(token, now, budget_ends);
+        let mut queues = self.queues.take();
+        let core = self.core_of(topic);
+        let mut send = core.begin(token, now, budget_ends);
+        if let Some(queues) = &mut queues {
+            core.pin_nth(&mut send, |count| queues.index(number, count));
+        }
+        self.queues = queues;
         self.in_flight += 1;
         self.in_flight_measured += usize::from(measured);
         self.counts.submitted += self.messages_if(measured);
@@ -521,7 +549,7 @@ impl Shard {
 
     #[inline]
     fn stage(&mut self, send: Outgoing<LoadToken>, now: Nanos) {
-        if let Err(send) = self.core.stage(send) {
+        if let Err(send) = self.core_of(send.carrier.topic).stage(send) {
             self.finish_failed(send, ErrorKind::NoRoute, now);
         }
     }
@@ -591,6 +619,7 @@ impl Shard {
         if track.maybe_stored {
             recorder.maybe_stored_twice();
         }
+        recorder.acked_bytes(self.bodies.bytes_of(&ended.send.carrier.message));
         match ended.result {
             AttemptResult::Stored(status) => {
                 recorder.acked(broker, status, &times, track.attempts);
@@ -675,7 +704,8 @@ impl Shard {
             queue_id: track.queue().map(|queue| queue.queue_id),
             outcome,
         };
-        let ids = self.core.unique_ids(track, send.carrier.message());
+        let core = self.core_of(send.carrier.topic);
+        let ids = core.unique_ids(track, send.carrier.message());
         self.audit.extend(ids.map(record));
     }
 

@@ -9,6 +9,9 @@ use crate::transport::Nanos;
 pub struct Due {
     /// When it was planned for.
     pub intended: Nanos,
+    /// Its number in the schedule; in a closed loop the shard counts its own, so that together they have each
+    /// number once.
+    pub number: u64,
 }
 
 /// See the module.
@@ -29,6 +32,10 @@ pub enum Source {
         left: Option<u64>,
         /// The moment [`Source::due`] was last asked at.
         asked: Nanos,
+        /// Number of the next message.
+        number: u64,
+        /// From one number to the next: how many shards there are.
+        step: u64,
     },
 }
 
@@ -37,14 +44,21 @@ impl Source {
     #[inline]
     pub fn due(&mut self, now: Nanos, window: Window) -> Option<Due> {
         match self {
-            Self::Open { .. } => {
+            Self::Open { schedule, .. } => {
+                let number = schedule.number();
                 let intended = self.next_due(window)?;
-                (intended <= now).then_some(Due { intended })
+                (intended <= now).then_some(Due { intended, number })
             }
-            Self::Closed { left, asked } => {
+            Self::Closed {
+                left,
+                asked,
+                number,
+                ..
+            } => {
                 *asked = now;
                 let more = now < window.until && *left != Some(0);
-                more.then_some(Due { intended: now })
+                let (intended, number) = (now, *number);
+                more.then_some(Due { intended, number })
             }
         }
     }
@@ -62,7 +76,7 @@ impl Source {
                 let intended = Nanos(start.0.saturating_add(schedule.next_ns()));
                 (intended < window.until && schedule.number() < *end_number).then_some(intended)
             }
-            Self::Closed { left, asked } => {
+            Self::Closed { left, asked, .. } => {
                 (*left != Some(0) && *asked < window.until).then_some(*asked)
             }
         }
@@ -73,14 +87,18 @@ impl Source {
     pub fn advance(&mut self, window: Window) {
         match self {
             Self::Open { schedule, .. } => schedule.advance(),
-            // Only measured messages count.
             Self::Closed {
-                left: Some(left),
+                left,
                 asked,
-            } if *asked >= window.from => {
-                *left = left.saturating_sub(1);
+                number,
+                step,
+            } => {
+                *number += *step;
+                // Only measured messages count.
+                if let Some(left) = left.as_mut().filter(|_| *asked >= window.from) {
+                    *left = left.saturating_sub(1);
+                }
             }
-            Self::Closed { .. } => {}
         }
     }
 
@@ -95,7 +113,7 @@ impl Source {
                 end_number,
             } => (schedule.number() >= *end_number)
                 .then(|| Nanos(start.0.saturating_add(schedule.next_ns()))),
-            Self::Closed { left, asked } => (*left == Some(0)).then_some(*asked),
+            Self::Closed { left, asked, .. } => (*left == Some(0)).then_some(*asked),
         }
     }
 

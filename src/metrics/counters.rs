@@ -18,6 +18,8 @@ pub struct Counters {
     pub acked: u64,
     /// Those of `acked` that were oneway and have no status.
     pub acked_oneway: u64,
+    /// Bytes of the bodies of `acked`, as they were sent.
+    pub acked_bytes: u64,
     /// Sends that ended without the message being stored.
     pub failed: u64,
     /// Sends whose message may be stored: bytes left, the answer never came.
@@ -72,6 +74,7 @@ impl Counters {
         self.sent += other.sent;
         self.acked += other.acked;
         self.acked_oneway += other.acked_oneway;
+        self.acked_bytes += other.acked_bytes;
         self.failed += other.failed;
         self.unknown += other.unknown;
         self.unsent += other.unsent;

@@ -232,6 +232,12 @@ impl<C: Counter> Recorder<C> {
         record.service.record_n(service, cells);
     }
 
+    /// A send that was acknowledged had bodies of so many bytes, all its messages together.
+    #[inline]
+    pub fn acked_bytes(&mut self, bytes: u64) {
+        self.counters.acked_bytes += bytes;
+    }
+
     /// The answer of an acknowledged send was read so long after it had arrived.
     #[inline]
     pub fn read_after(&mut self, delay_ns: u64) {

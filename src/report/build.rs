@@ -9,6 +9,7 @@ use crate::metrics::{BrokerRecord, Summary};
 use crate::protocol::code::SendStatus;
 use crate::verdict::Verdict;
 
+use super::bodies::{BodyFigures, PlannedSizes};
 use super::figures::{
     Accounts, Avoidance, BrokerFigures, GeneratorFigures, Latency, Rates, ReceiveTimes, Retries,
 };
@@ -40,6 +41,8 @@ pub struct RunFacts {
     pub probed: Option<Probed>,
     /// Attempts a send may have, the first included; at least this many stand in `by_attempt`.
     pub attempts_allowed: u32,
+    /// Sizes of bodies as planned.
+    pub planned_sizes: Option<PlannedSizes>,
     /// The brokers by the recorders' index.
     pub brokers: Vec<BrokerFacts>,
     /// What fault avoidance did, where the mode has it.
@@ -99,6 +102,10 @@ pub fn build_result(summary: &Summary, facts: RunFacts) -> RunResult {
         thresholds: Vec::new(),
         rate: rates(summary, facts.run.load_model),
         accounts: accounts(summary, answered),
+        bodies: facts.planned_sizes.map(|planned| BodyFigures {
+            acked_bytes: summary.counters().acked_bytes,
+            planned,
+        }),
         retries: retries(summary, facts.attempts_allowed),
         flow_control: flow_control::figures(summary, &facts.brokers),
         latency: latency(summary, answered, receive_times),

@@ -8,6 +8,7 @@
 //!
 //! - [`result`]: the result, what was run against what
 //! - [`figures`]: its numbers
+//! - [`bodies`]: bytes sent and planned
 //! - [`host`]: the machine; [`part`]: one process of several
 //! - [`build`]: from summary and facts to result
 //! - [`schema`]: its JSON Schema
@@ -17,6 +18,7 @@
 //! - [`merge`]: results of shards in one
 //! - `tails`: what is left out of an unstable rate; [`style`]: colour or none
 
+pub mod bodies;
 pub mod build;
 pub mod comparison;
 pub mod csv;

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::verdict::Verdict;
 
+use super::bodies::BodyFigures;
 use super::figures::{
     Accounts, Avoidance, BrokerFigures, GeneratorFigures, Latency, Rates, Retries, ThresholdOutcome,
 };
@@ -57,6 +58,9 @@ pub struct RunResult {
     pub rate: Rates,
     /// What became of the sends of the measured window.
     pub accounts: Accounts,
+    /// Bodies of those sends; absent in results of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bodies: Option<BodyFigures>,
     /// The attempts of those sends.
     pub retries: Retries,
     /// Attempts that brokers refused by their flow control, by what they said, the most frequent first; absent where
@@ -151,7 +155,7 @@ pub struct Run {
     pub stop_reason: StopReason,
     /// The cluster.
     pub target: Target,
-    /// Topic sent to.
+    /// Topic sent to; several are separated by commas, of many the first and the last are named.
     pub topic: String,
     /// The topic was not there and the brokers made it from the default topic; absent otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]

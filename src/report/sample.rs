@@ -212,6 +212,7 @@ fn facts(mode: Mode, load_model: LoadModel, kind: TargetKind) -> RunFacts {
         transactions: None,
         requests: None,
         trace: None,
+        planned_sizes: None,
         tool: Tool::current(Some("0123abc")),
         run,
         config: [("rate".to_owned(), json!("10k"))].into_iter().collect(),

@@ -14,6 +14,7 @@ use textwrap::{WordSeparator, WordSplitter, WrapAlgorithm};
 use crate::metrics::LatencySummary;
 use crate::metrics::units::{bytes, count, counted, duration, percent, rate, three_digits};
 
+use super::bodies;
 use super::figures::{Avoidance, AvoidanceCause, ReceiveTimes};
 use super::littles_law::LittlesLaw;
 use super::result::{LoadModel, Mode, Run, RunResult, TargetKind, WarmupEnded};
@@ -96,6 +97,7 @@ fn lines(
         writeln!(out, "{} {}", style.heading("Little's law:"), law.sentence())?;
     }
     accounts(out, result, style)?;
+    bodies::line(out, result, style)?;
     writeln!(out)?;
     let mut left_out = latency(out, result, width)?;
     writeln!(out)?;
@@ -216,11 +218,20 @@ pub(super) fn load(result: &RunResult) -> String {
         parts.push(format!("compressed by {kind}"));
     }
     for (key, what) in [
+        ("key_count", "different keys"),
         ("sharding_keys", "sharding keys"),
         ("delay_level", "delay level"),
         ("timer_delay", "delivered after"),
     ] {
         parts.extend(setting(key).map(|value| format!("{what} {value}")));
+    }
+    for (key, what) in [
+        ("key_choice", "keys chosen by"),
+        ("queue_choice", "queues chosen by"),
+        ("topic_choice", "topics chosen by"),
+    ] {
+        let choice = setting(key).filter(|choice| choice != "turn");
+        parts.extend(choice.map(|choice| format!("{what} {choice}")));
     }
     parts.push(format!("topic {}", run.topic));
     parts.extend(run.shard.map(|shard| {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::runtime::Handle;
@@ -16,6 +17,7 @@ type Links<T> = HashMap<String, Vec<Arc<Link<T>>>>;
 /// Opens links on one runtime and keeps them.
 pub struct Pool<T> {
     links: Mutex<Links<T>>,
+    keeps_all: AtomicBool,
     open: OpenLink<T>,
     per_address: usize,
 }
@@ -48,6 +50,7 @@ impl<T: Send + 'static> Pool<T> {
     ) -> Self {
         Self {
             links: Mutex::default(),
+            keeps_all: AtomicBool::new(false),
             open: Box::new(open),
             per_address: per_address.max(1),
         }
@@ -67,6 +70,9 @@ impl<T: Send + 'static> Pool<T> {
 
     /// Closes the links of brokers that left, once nothing is in flight on them.
     pub fn retain(&self, keep: impl Fn(&str) -> bool) {
+        if self.keeps_all.load(Ordering::Relaxed) {
+            return;
+        }
         let mut links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
         links.retain(|address, links| {
             keep(address)
@@ -82,6 +88,25 @@ impl<T: Send + 'static> Pool<T> {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clear();
+    }
+
+    /// From now on links stay when their brokers leave: several senders share them, and none knows the brokers of
+    /// the others.
+    pub fn keep_all(&self) {
+        self.keeps_all.store(true, Ordering::Relaxed);
+    }
+
+    /// Bytes submitted that no connection has begun to write.
+    #[must_use]
+    pub fn unwritten_bytes(&self) -> usize {
+        let links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
+        let connections = links
+            .values()
+            .flatten()
+            .filter_map(|link| link.connection());
+        connections
+            .map(|connection| connection.unwritten_bytes())
+            .sum()
     }
 
     /// Every connection that is up.

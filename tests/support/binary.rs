@@ -10,9 +10,10 @@ use std::time::{Duration, Instant};
 use assert_cmd::Command;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use rmq_bench::broker::EmbeddedCluster;
 use serde_json::Value;
 
-use super::DEADLINE;
+use super::{DEADLINE, TOPIC};
 
 /// A run of a second without warm-up: its accounts are all that left the process.
 pub(crate) const SHORT: [&str; 5] = ["-q", "-d", "1s", "--warmup", "0s"];
@@ -75,6 +76,25 @@ pub(crate) fn accounts_close(result: &Value) {
         assert_eq!(by_status, of("acked"), "by_status");
         let answered = number(result, "/latency/response/count");
         assert_eq!(answered, of("acked"), "response.count");
+    }
+}
+
+/// The result of a run that succeeds against a cluster of the test's.
+#[track_caller]
+pub(crate) fn result_against(cluster: &EmbeddedCluster, arguments: &[&str]) -> Value {
+    let address = cluster.namesrv_address();
+    let target = ["-q", "-n", &address, "-t", TOPIC];
+    let result = result_of(&[&target, arguments].concat());
+    accounts_close(&result);
+    result
+}
+
+/// Everything planned was acknowledged.
+#[track_caller]
+pub(crate) fn all_acked(result: &Value, count: u64) {
+    for figure in ["planned", "acked"] {
+        let pointer = format!("/accounts/{figure}");
+        assert_eq!(number(result, &pointer), count, "{figure}");
     }
 }
 

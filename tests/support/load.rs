@@ -12,8 +12,8 @@ use rmq_bench::client::{ClientConfig, ClientInstance, FaultClass, FaultConfig, S
 use rmq_bench::load::audit::AuditRecord;
 use rmq_bench::load::schedule::ShardOf;
 use rmq_bench::load::{
-    Arrivals, Bound, LoadError, LoadModel, LoadOutcome, LoadPlan, LoadRun, MessageShape, Offered,
-    Rate, SendMode, StopReason, StopSignal, WarmupEnd, WhenLate,
+    Arrivals, Bound, Choice, LoadError, LoadModel, LoadOutcome, LoadPlan, LoadRun, MessageShape,
+    Offered, Rate, SendMode, StopReason, StopSignal, WarmupEnd, WhenLate,
 };
 use rmq_bench::metrics::{Acks, Counters, Label, Summary};
 
@@ -40,6 +40,9 @@ pub(crate) fn plan(mode: SendMode, per_second: u64, bound: Bound) -> LoadPlan {
         message: MessageShape::plain(100),
         callers: 64,
         in_flight: 4096,
+        more_topics: Vec::new(),
+        topic_choice: Choice::Turn,
+        queue_choice: Choice::Turn,
         when_late: WhenLate::CatchUp,
         deadline: None,
         shards: Some(1),

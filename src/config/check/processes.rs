@@ -94,7 +94,7 @@ fn obstacle(settings: &Settings, of: u64) -> Option<Obstacle> {
             "drop --tx-unknown or --shard",
         );
     }
-    let keys = settings.sharding_keys.as_ref().map(|given| given.value.0);
+    let keys = settings.keys_in_turn().map(|given| given.value.0);
     if let Some(keys) = keys.filter(|keys| *keys < of) {
         let reason = format!("{of} processes cannot share {keys} keys");
         let hint = format!("give at least {of} to --sharding-keys, or fewer processes");

@@ -5,7 +5,7 @@ use crate::config::profile::{BUILT_IN, Profile};
 use crate::config::setting::SettingValue;
 use crate::config::sources::environment;
 use crate::config::value::OutputFormat;
-use crate::load::{Arrivals, SendMode, WarmupEnd, WhenLate};
+use crate::load::{Arrivals, Choice, SendMode, SizeDraw, Sizes, WarmupEnd, WhenLate};
 use crate::protocol::SerializeType;
 
 /// Sources with a command line of `key=value` texts separated by blanks.
@@ -151,6 +151,57 @@ fn every_setting_reaches_its_owner() {
 }
 
 #[test]
+fn sizes_keys_and_queues_reach_the_plan() {
+    let load = plan(
+        "size=200B..4KiB random-bytes=50% keys=k key-count=9 sharding-keys=5 key-choice=zipf:1.1",
+    );
+    let expected = MessageShape {
+        sizes: Some(Sizes::Of(SizeDraw::Range {
+            least: 200,
+            most: 4096,
+        })),
+        random_bytes: 2048,
+        keys: "k".into(),
+        key_count: 9,
+        sharding_keys: 5,
+        key_choice: Choice::Zipf(1.1),
+        ..MessageShape::plain(4096)
+    };
+    assert_eq!(load.load.message, expected);
+    assert!(!load.client.fault.enabled);
+    assert_eq!(load.load.most_in_flight(), 4096, "keys are no limit");
+    assert_eq!(plan("sharding-keys=5").load.most_in_flight(), 5);
+
+    let drawn = plan("queue-choice=uniform mode=sync");
+    assert_eq!(drawn.load.queue_choice, Choice::Uniform);
+    assert!(!drawn.client.fault.enabled);
+    assert_eq!(drawn.send.retries, 0, "as a send to a queue that is chosen");
+    assert_eq!(plan("queue-choice=uniform").send.retries, 2, "of async");
+    assert_eq!(plan("topic=a,b").load.more_topics, ["b"]);
+    let counted = plan("topic=t topics=3 topic-choice=zipf:1").load;
+    assert_eq!(
+        (&*counted.topic, counted.topic_choice),
+        ("t-0", Choice::Zipf(1.0))
+    );
+    assert_eq!(counted.more_topics, ["t-1", "t-2"]);
+    assert_eq!(plan("topics=1").load.topic, "BenchmarkTest-0");
+    assert_eq!(counted.topic_text(), "t-0,t-1,t-2");
+    let many = plan("topic=t topics=10").load;
+    assert_eq!(many.topic_text(), "t-0…t-9 (10 topics)");
+    // No order, so no answer is needed for it.
+    plan("mode=oneway sharding-keys=5 key-choice=uniform");
+
+    let planned = plan("rate=1k size=1KiB:30s,4KiB:30s");
+    let duration = planned.load.bound.duration;
+    assert_eq!(duration, Some(Duration::from_secs(60)));
+    let both = plan("rate=1k:10s size=1KiB:30s,4KiB:30s");
+    assert_eq!(both.load.bound.duration, Some(Duration::from_secs(10)));
+    assert_eq!(both.size_mix().most(), 1024, "the second is not reached");
+    let counted = plan("rate=1k count=40k size=1000B:30s,2000B:30s").size_mix();
+    assert!((counted.mean() - 1250.0).abs() < 0.1, "{}", counted.mean());
+}
+
+#[test]
 fn embedded_settings_reach_the_target() {
     let plan = plan(
         "brokers=3 broker-queues=8 broker-delay=2ms broker-stall=200ms/2s broker-capacity=20k broker-service=exponential seed=7",
@@ -257,6 +308,26 @@ const REFUSALS: &[(&str, &str, &str, &str)] = &[
     ),
     ("size=0", "size", "empty body", "4MiB"),
     ("size=5MiB", "size", "more than a broker takes", "4MiB"),
+    ("size=0B..1KiB", "size", "empty body", "1B to 4MiB"),
+    ("size=1KiB:30s,5MiB:30s", "size", "more than", "4MiB"),
+    (
+        "size=lognormal:p50=1KiB",
+        "size",
+        "needs p50 and p99",
+        "p99=16KiB",
+    ),
+    ("size=1KiB:90%,2KiB:20%", "size", "add up to", "10%"),
+    ("key-count=0", "key-count", "out of range", "1000000000"),
+    (
+        "sharding-keys=5 key-choice=zipf",
+        "key-choice",
+        "exponent",
+        "zipf:1.1",
+    ),
+    ("topics=0", "topics", "out of range", "1000"),
+    ("topics=1G", "topics", "out of range", "1000"),
+    ("topic=a,a", "topic", "twice", "commas"),
+    ("queue-choice=random", "queue-choice", "uniform", "zipf:S"),
     ("callers=0", "callers", "out of range", "100000"),
     ("callers=1M", "callers", "out of range", "100000"),
     ("in-flight=0", "in-flight", "out of range", "1000000"),
@@ -344,77 +415,103 @@ fn every_refusal_names_option_key_and_way_out() {
     }
 }
 
+/// What contradicts what: settings, setting at fault, the other one, way out.
+const CONTRADICTIONS: &[(&str, &str, &str, &str)] = &[
+    ("topic=a,b topics=5", "topics", "topic", "drop --topics"),
+    ("topic=a,b mode=tx", "topic", "mode", "one topic"),
+    ("topics=2 mode=request", "topics", "mode", "one topic"),
+    ("topics=2 trace=1%", "topics", "trace", "drop --trace"),
+    ("topic=a,b audit=a.ndjson", "topic", "audit", "drop --audit"),
+    (
+        "namesrv=a:1 brokers=2",
+        "brokers",
+        "namesrv",
+        "drop --brokers",
+    ),
+    (
+        "namesrv=a:1 broker-queues=4",
+        "broker-queues",
+        "namesrv",
+        "drop",
+    ),
+    (
+        "namesrv=a:1 broker-delay=1ms",
+        "broker-delay",
+        "namesrv",
+        "drop",
+    ),
+    (
+        "namesrv=a:1 broker-stall=1ms/1s",
+        "broker-stall",
+        "namesrv",
+        "drop",
+    ),
+    (
+        "namesrv=a:1 broker-capacity=1k",
+        "broker-capacity",
+        "namesrv",
+        "drop",
+    ),
+    (
+        "mode=batch size=1B..2B",
+        "size",
+        "mode",
+        "one size, as in --size 1KiB",
+    ),
+    (
+        "mode=batch key-count=5",
+        "key-count",
+        "mode",
+        "another mode than batch",
+    ),
+    (
+        "sharding-keys=5 queue-choice=uniform",
+        "queue-choice",
+        "sharding-keys",
+        "--key-choice",
+    ),
+    ("rate=max when-late=skip", "when-late", "rate", "--rate 50k"),
+    ("deadline=1s", "deadline", "rate", "--rate 50k"),
+    ("arrivals=poisson", "arrivals", "rate", "drop --arrivals"),
+    (
+        "mode=sync shards=4 callers=2",
+        "shards",
+        "callers",
+        "at most 2",
+    ),
+    ("shards=4 in-flight=2", "shards", "in-flight", "at most 2"),
+    ("rate=1/h duration=1s", "rate", "duration", "raise"),
+    (
+        "mode=oneway fail-if=p99>1ms",
+        "fail-if",
+        "mode",
+        "--mode async",
+    ),
+    (
+        "mode=oneway fail-if=service.p99>1ms",
+        "fail-if",
+        "mode",
+        "queue.",
+    ),
+    ("fail-if=lateness.p99>1ms", "fail-if", "rate", "--rate 50k"),
+    ("mode=tx trace=1%", "trace", "mode", "mode sync or async"),
+    (
+        "topic=T trace-topic=T trace=1%",
+        "trace-topic",
+        "topic",
+        "another topic",
+    ),
+    (
+        "output=a.json intervals=a.json",
+        "intervals",
+        "output",
+        "its own",
+    ),
+];
+
 #[test]
 fn contradictions_name_both_settings_and_the_way_out() {
-    for (text, key, other, way_out) in [
-        (
-            "namesrv=a:1 brokers=2",
-            "brokers",
-            "namesrv",
-            "drop --brokers",
-        ),
-        (
-            "namesrv=a:1 broker-queues=4",
-            "broker-queues",
-            "namesrv",
-            "drop",
-        ),
-        (
-            "namesrv=a:1 broker-delay=1ms",
-            "broker-delay",
-            "namesrv",
-            "drop",
-        ),
-        (
-            "namesrv=a:1 broker-stall=1ms/1s",
-            "broker-stall",
-            "namesrv",
-            "drop",
-        ),
-        (
-            "namesrv=a:1 broker-capacity=1k",
-            "broker-capacity",
-            "namesrv",
-            "drop",
-        ),
-        ("rate=max when-late=skip", "when-late", "rate", "--rate 50k"),
-        ("deadline=1s", "deadline", "rate", "--rate 50k"),
-        ("arrivals=poisson", "arrivals", "rate", "drop --arrivals"),
-        (
-            "mode=sync shards=4 callers=2",
-            "shards",
-            "callers",
-            "at most 2",
-        ),
-        ("shards=4 in-flight=2", "shards", "in-flight", "at most 2"),
-        ("rate=1/h duration=1s", "rate", "duration", "raise"),
-        (
-            "mode=oneway fail-if=p99>1ms",
-            "fail-if",
-            "mode",
-            "--mode async",
-        ),
-        (
-            "mode=oneway fail-if=service.p99>1ms",
-            "fail-if",
-            "mode",
-            "queue.",
-        ),
-        ("fail-if=lateness.p99>1ms", "fail-if", "rate", "--rate 50k"),
-        ("mode=tx trace=1%", "trace", "mode", "mode sync or async"),
-        (
-            "topic=T trace-topic=T trace=1%",
-            "trace-topic",
-            "topic",
-            "another topic",
-        ),
-        (
-            "output=a.json intervals=a.json",
-            "intervals",
-            "output",
-            "its own",
-        ),
-    ] {
+    for (text, key, other, way_out) in CONTRADICTIONS {
         let error = refused(text);
         let message = error.to_string();
         for name in [key, other] {
@@ -449,6 +546,11 @@ fn settings_without_effect_are_noted_and_left_out() {
         ("mode=sync in-flight=8", "in-flight"),
         ("mode=oneway retries=1", "retries"),
         ("tick=1ms", "tick"),
+        ("key-choice=uniform", "key-choice"),
+        ("topic-choice=uniform", "topic-choice"),
+        ("queue-choice=uniform fault-avoidance=on", "fault-avoidance"),
+        ("queue-choice=uniform mode=sync retries=1", "retries"),
+        ("size=1B..2KiB compress=zlib compress-over=3KiB", "compress"),
         ("fault-avoidance=off fault-table=v4", "fault-table"),
     ] {
         let plan = plan(text);
@@ -500,6 +602,11 @@ fn the_printed_configuration_resolves_to_the_same_plan() {
         "mode=oneway retries=1 rate=3M/min",
         "namesrv=a:1,b:2 rate=max header=json",
         "fault-avoidance=off quiet=true no-color=true",
+        "rate=1k size=1KiB:30s,200B..4KiB:1m key-count=1k sharding-keys=100 key-choice=zipf:0.99",
+        "size=lognormal:p50=1KiB,p99=16KiB,max=64KiB queue-choice=zipf:1",
+        "topic=a,b,c topic-choice=zipf:1",
+        "topic=t topics=20",
+        "size=1KiB:90%,64KiB:10% key-count=7 key-choice=uniform queue-choice=uniform",
         "fault-table=550ms:2s,1.8s:5s output=a.json output=b.md fail-if=p99>20ms fail-if=max>1s",
         "broker-stall=200ms/2s broker-delay=1500us broker-capacity=20k seed=18446744073709551615",
     ] {

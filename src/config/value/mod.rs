@@ -4,6 +4,7 @@
 //! - [`number`]: `50k`, `1.5M`, `1_000_000`; the exact decimal under rates, counts and shares
 //! - [`rate`], [`count`], [`size`], [`duration`], [`share`]: numbers with a unit
 //! - [`moment`]: a point in time; [`start_at`]: when a run begins; [`shard`]: a process's part of it
+//! - [`body_size`]: sizes of bodies; [`one_of`]: how one of several is chosen
 //! - [`choice`]: one of a few names; [`switch`]: on or off
 //! - [`batch`]: size of a batch; [`message`]: keys, properties, compression
 //! - [`name`]: topic, group, namespace, tags, parts of ids; [`namesrv`]: name server addresses; [`path`]: files
@@ -13,6 +14,7 @@
 
 pub mod arrivals;
 pub mod batch;
+pub mod body_size;
 pub mod choice;
 pub mod count;
 pub mod duration;
@@ -22,6 +24,7 @@ pub mod moment;
 pub mod name;
 pub mod namesrv;
 pub mod number;
+pub mod one_of;
 pub mod path;
 pub mod rate;
 pub mod rate_plan;
@@ -35,6 +38,7 @@ pub mod warmup;
 
 pub use arrivals::ArrivalsSetting;
 pub use batch::BatchSetting;
+pub use body_size::BodySize;
 pub use choice::{
     HeaderSetting, ModeSetting, OutputFormat, QueueOrderSetting, ResponderSetting, ServiceKind,
     ServiceSetting, WhenLateSetting,
@@ -44,8 +48,9 @@ pub use duration::DurationSetting;
 pub use fault_table::FaultTableSetting;
 pub use message::{CompressSetting, Keys, Properties};
 pub use moment::Moment;
-pub use name::{GroupName, HostName, IdPart, NamespaceName, Tags, TopicName};
+pub use name::{GroupName, HostName, IdPart, NamespaceName, Tags, TopicName, TopicNames};
 pub use namesrv::NamesrvList;
+pub use one_of::ChoiceSetting;
 pub use path::{FilePath, OutputFile};
 pub use rate::RateSetting;
 pub use rate_plan::RatePlan;

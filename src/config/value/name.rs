@@ -10,6 +10,32 @@ use crate::client::{ClientError, validate};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TopicName(pub String);
 
+/// Topics that may be sent to, at least one, each once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopicNames(pub Vec<String>);
+
+impl FromStr for TopicNames {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        let mut names: Vec<String> = Vec::new();
+        for name in text.split(',') {
+            let TopicName(name) = name.trim().parse()?;
+            if names.contains(&name) {
+                return Err(ValueError::new(format!("`{name}` is named twice")));
+            }
+            names.push(name);
+        }
+        Ok(Self(names))
+    }
+}
+
+impl fmt::Display for TopicNames {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join(","))
+    }
+}
+
 /// A producer group (R7, R8).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GroupName(pub String);
@@ -137,6 +163,20 @@ impl fmt::Display for Tags {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn topics_are_a_list() {
+        let topics: TopicNames = "a, b,c".parse().unwrap();
+        assert_eq!((topics.0.len(), topics.to_string().as_str()), (3, "a,b,c"));
+        for (text, part) in [
+            ("a,a", "twice"),
+            ("a,,b", ""),
+            ("a,SELF_TEST_TOPIC", "system topic"),
+        ] {
+            let error = text.parse::<TopicNames>().unwrap_err().to_string();
+            assert!(error.contains(part), "{text}: {error}");
+        }
+    }
 
     #[test]
     fn names_are_held_to_the_client_s_rules() {

@@ -29,6 +29,7 @@ use crate::verdict::merge::{PartVerdict, Union, merge as merge_verdicts};
 pub use check::BEGIN_TOLERANCE;
 pub use error::MergeError;
 
+use super::bodies;
 use super::figures::ThresholdOutcome;
 use super::named;
 use super::result::{RunResult, SCHEMA_VERSION};
@@ -84,6 +85,7 @@ pub fn merge(mut parts: Vec<Part>, partial: bool) -> Result<RunResult, MergeErro
         trace: modes::trace(&all),
         generator: figures::generator(&all),
         host: figures::host(&all),
+        bodies: bodies::merged(&all),
         run: run::union(&all, found),
         window,
         accounts,
