@@ -206,3 +206,38 @@ fn a_result_that_cannot_be_printed_is_in_its_file() {
     assert_eq!(number(&result, "/accounts/acked"), 300);
     assert_eq!(names(folder.path()), ["result.json"]);
 }
+
+#[test]
+fn a_reader_slower_than_the_run_is_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let fifo = directory.path().join("audit");
+    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let path = fifo.clone();
+    let reader = std::thread::spawn(move || {
+        let mut file = File::open(path).unwrap();
+        // It is the slowness that is tested: the pipe is full after a second of records, and is read after another two.
+        std::thread::sleep(Duration::from_secs(3));
+        std::io::read_to_string(&mut file).unwrap().lines().count()
+    });
+    let run = rmq_bench()
+        .args([
+            "-q", "--format", "json", "-r", "2000", "-d", "2s", "--warmup", "0s", "--audit",
+        ])
+        .arg(&fifo)
+        .assert();
+    let result = json(&run.get_output().stdout);
+    let reasons = result["verdict"]["reasons"].as_array().unwrap();
+    let told = reasons
+        .iter()
+        .find(|reason| reason["code"] == "result_writer");
+    assert!(
+        told.is_some_and(|reason| reason["value"].as_f64().unwrap() > 1e9),
+        "{reasons:?}"
+    );
+    // Nothing is lost for it.
+    assert_eq!(
+        reader.join().unwrap() as u64,
+        number(&result, "/accounts/planned")
+    );
+    accounts_close(&result);
+}

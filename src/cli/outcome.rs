@@ -28,8 +28,8 @@ use crate::report::result;
 use crate::report::traces::TraceFigures;
 use crate::report::transactions::{CheckFigures, TransactionFigures};
 use crate::verdict::{
-    Cap, CapKind, CpuUse, CpuWait, Ending, Evidence, Pacing, Standstills, Surrounded, ThreadCpu,
-    Tick, Verdict, judge,
+    Cap, CapKind, ClockChanges, CpuUse, CpuWait, Ending, Evidence, Pacing, Standstills, Surrounded,
+    ThreadCpu, Tick, Verdict, judge,
 };
 
 /// `MQVersion` ordinals worth a name; the others are given as numbers.
@@ -126,6 +126,7 @@ impl Finished<'_> {
             evidence.unwritten_share =
                 open.then(|| self.share_of_window(|counts| counts.unwritten_ns));
         }
+        evidence.longest_write_ns = Some(nanos(self.watched.longest_write));
         evidence.steadiness = self.watched.steadiness.seen(self.plan, outcome);
         evidence.ending = match outcome.stop_reason {
             StopReason::Interrupted => Ending::Interrupted,
@@ -172,6 +173,14 @@ impl Finished<'_> {
             stolen_share: counted.and_then(|counted| counted.stolen_share),
             throttled_share: counted
                 .and_then(|counted| Some(share(counted.throttled?, counted.span))),
+            clocks: counted.and_then(|counted| {
+                let seen = counted.clocks?;
+                Some(ClockChanges {
+                    slewed: seen.slewed,
+                    set: seen.set,
+                    slept: seen.slept,
+                })
+            }),
             embedded,
         }
     }

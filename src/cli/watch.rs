@@ -66,6 +66,7 @@ pub(crate) struct Watch {
     plan: Totals,
     seen: Seen,
     steadiness: Steadiness,
+    longest_write: Duration,
 }
 
 /// What the seconds of a run came to.
@@ -74,6 +75,8 @@ pub(crate) struct Watched {
     pub(crate) in_flight_growth: Option<u64>,
     /// Whether every line was written.
     pub(crate) lines_written: bool,
+    /// The longest time one second took to show and write.
+    pub(crate) longest_write: Duration,
     pub(crate) steadiness: Steadiness,
 }
 
@@ -148,11 +151,19 @@ impl Watch {
             },
             seen: Seen::default(),
             steadiness: Steadiness::new(plan),
+            longest_write: Duration::ZERO,
         })
     }
 
     /// One second has passed.
     pub(crate) fn second(&mut self, second: &RunSecond<'_>) {
+        let begun = Nanos::now();
+        self.take_in(second);
+        let took = Duration::from_nanos(Nanos::now().since(begun));
+        self.longest_write = self.longest_write.max(took);
+    }
+
+    fn take_in(&mut self, second: &RunSecond<'_>) {
         let names: Vec<String> = second
             .brokers
             .iter()
@@ -287,6 +298,7 @@ impl Watch {
         Watched {
             in_flight_growth: growth,
             lines_written: !failed,
+            longest_write: self.longest_write,
             steadiness: self.steadiness,
         }
     }

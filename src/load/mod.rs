@@ -7,12 +7,13 @@
 //! - [`transactions`], `ends`: what becomes of half messages, and what brokers ask about them
 //! - [`requests`]: who answers a load of requests
 //! - `traces`: the share of the sends that is traced
-//! - [`surroundings`]: what the machine did to the process meanwhile
+//! - [`surroundings`]: what the machine did to the process meanwhile; [`clocks`]: and its clocks to each other
 //! - [`run`]: a whole run, outcome; [`start`]: its common begin; [`opening`]: when its window begins; `collect`: second by second; [`stop`]: ending early; [`audit`], [`bodies`]
 
 pub mod audit;
 pub mod bodies;
 pub mod choice;
+pub mod clocks;
 pub mod coalesce;
 mod collect;
 pub mod completion;
@@ -36,6 +37,7 @@ mod traces;
 pub mod transactions;
 
 pub use choice::Choice;
+pub use clocks::ClockChanges;
 pub use plan::{
     Arrivals, Bound, LoadModel, LoadPlan, MessageShape, Rate, SendMode, WarmupEnd, WhenLate,
 };

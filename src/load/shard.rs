@@ -531,13 +531,10 @@ impl Shard {
             topic,
             retried_for: None,
         };
-        let mut queues = self.queues.take();
-        let core = self.core_of(topic);
-        let mut send = core.begin(token, now, budget_ends);
-        if let Some(queues) = &mut queues {
-            core.pin_nth(&mut send, |count| queues.index(number, count));
+        let mut send = self.core_of(topic).begin(token, now, budget_ends);
+        if self.queues.is_some() {
+            self.pin_drawn(&mut send, number);
         }
-        self.queues = queues;
         self.in_flight += 1;
         self.in_flight_measured += usize::from(measured);
         self.counts.submitted += self.messages_if(measured);
@@ -545,6 +542,17 @@ impl Shard {
         recorder.planned(1);
         recorder.submitted(intended.0, now.0);
         self.stage(send, now);
+    }
+
+    /// Binds message `number` to the queue drawn for it. Out of line: most runs draw none.
+    #[inline(never)]
+    fn pin_drawn(&mut self, send: &mut Outgoing<LoadToken>, number: u64) {
+        let Some(mut queues) = self.queues.take() else {
+            return;
+        };
+        let core = self.core_of(send.carrier.topic);
+        core.pin_nth(send, |count| queues.index(number, count));
+        self.queues = Some(queues);
     }
 
     #[inline]

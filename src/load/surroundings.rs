@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use crate::load::clocks::{ClockChanges, Clocks};
 use crate::load::shard::Window;
 use crate::load::thread::sharpen_timers;
 use crate::transport::Nanos;
@@ -46,6 +47,8 @@ pub struct Counted {
     pub stolen_share: Option<f64>,
     /// Time in which a control group had used up its CPU quota; that of all its CPUs together.
     pub throttled: Option<Duration>,
+    /// What the clocks did to each other.
+    pub clocks: Option<ClockChanges>,
     /// CPU time of each thread of the process that had some.
     pub threads: Vec<(String, Duration)>,
 }
@@ -126,6 +129,7 @@ struct Reading {
     at: Nanos,
     cpus: Option<CpuTicks>,
     throttled: Option<Duration>,
+    clocks: Option<Clocks>,
     threads: Vec<(u32, String, Duration)>,
 }
 
@@ -144,6 +148,7 @@ impl Reading {
                 .ok()
                 .and_then(|text| cpu_ticks(&text)),
             throttled: throttled(),
+            clocks: Clocks::now(),
             threads: threads(),
         }
     }
@@ -171,6 +176,10 @@ impl Reading {
                 .throttled
                 .zip(earlier.throttled)
                 .map(|(now, before)| now.saturating_sub(before)),
+            clocks: self
+                .clocks
+                .zip(earlier.clocks)
+                .and_then(|(now, before)| now.since(before)),
             threads: used.filter(|(_, cpu)| !cpu.is_zero()).collect(),
         }
     }

@@ -1,4 +1,5 @@
-//! The one monotonic clock (R212), and the only place that reads the wall clock.
+//! The one monotonic clock (R212), and the only place that reads the wall clock for what is sent or told;
+//! `load::clocks` looks at what the clocks of the machine do to each other.
 
 use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};

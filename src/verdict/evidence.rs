@@ -96,6 +96,17 @@ pub struct Standstills {
     pub longest_ns: u64,
 }
 
+/// What the machine's clocks did to each other in the window, as shares of it: positive where the first went faster.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct ClockChanges {
+    /// The clock of all times against the hardware's own.
+    pub slewed: f64,
+    /// The wall clock against the clock of all times.
+    pub set: f64,
+    /// Sleep of the machine, which the clock of all times does not count.
+    pub slept: f64,
+}
+
 /// What the surroundings of the process did in the window; `None` for what was not seen.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Surrounded {
@@ -105,6 +116,8 @@ pub struct Surrounded {
     pub stolen_share: Option<f64>,
     /// Time in which a control group had used up its quota, as a share of the window; several CPUs can pass 1.
     pub throttled_share: Option<f64>,
+    /// What its clocks did.
+    pub clocks: Option<ClockChanges>,
     /// The busiest thread of an embedded cluster.
     pub embedded: Option<ThreadCpu>,
 }
@@ -158,6 +171,8 @@ pub struct Evidence {
     pub cpu_wait: Option<CpuWait>,
     /// What else happened to the process.
     pub surrounded: Surrounded,
+    /// The longest time it took to show and write what one second of the run had, in nanoseconds.
+    pub longest_write_ns: Option<u64>,
     /// What its seconds say.
     pub steadiness: Steadiness,
 }
@@ -192,6 +207,7 @@ impl Evidence {
             ending: Ending::Complete,
             cpu_wait: None,
             surrounded: Surrounded::default(),
+            longest_write_ns: None,
             steadiness: Steadiness::default(),
         }
     }

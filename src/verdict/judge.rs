@@ -48,6 +48,8 @@ pub fn judge(evidence: &Evidence) -> Verdict {
         unknown_results(evidence),
         drain_unanswered(evidence),
         clamped_values(evidence),
+        surroundings::clock_trouble(evidence),
+        surroundings::result_writer(evidence),
         interrupted(evidence),
     ];
     let mut causes: Vec<Reason> = causes.into_iter().flatten().collect();

@@ -30,6 +30,8 @@
 //! | `unknown_results` | degraded | degraded | any send whose message may or may not be stored |
 //! | `drain_unanswered` | degraded | degraded | any send still unanswered when the drain ended |
 //! | `clamped_values` | degraded | degraded | any time beyond the 120 s the histograms reach |
+//! | `clock_trouble` | degraded | degraded | the clock of all times was slewed, the machine slept, or the wall clock was set, by more than 0.1 % of the window |
+//! | `result_writer` | degraded | degraded | showing and writing what one second had took more than a second |
 //! | `interrupted` | degraded | degraded | the window was cut short from outside |
 //! | `shards_missing` | degraded | – | a merged result has not all shards of its run |
 //!
@@ -57,8 +59,8 @@ pub mod steadiness;
 mod surroundings;
 
 pub use evidence::{
-    Cap, CapKind, CpuUse, CpuWait, Ending, Evidence, Pacing, Standstills, Surrounded, ThreadCpu,
-    Tick,
+    Cap, CapKind, ClockChanges, CpuUse, CpuWait, Ending, Evidence, Pacing, Standstills, Surrounded,
+    ThreadCpu, Tick,
 };
 pub use judge::judge;
 pub use reason::{Reason, ReasonCode, Status, Verdict};

@@ -84,6 +84,12 @@ pub enum ReasonCode {
     EmbeddedCluster,
     /// A socket did not take what was sent. Value and limit are shares of the window.
     SocketFull,
+    /// Degraded: the machine's clocks did not go on together: one was slewed or set, or the machine slept. Value and
+    /// limit are shares of the window.
+    ClockTrouble,
+    /// Degraded: showing or writing what a second of the run had took longer than a second. Value and limit are
+    /// nanoseconds.
+    ResultWriter,
     /// Degraded: a generator thread had to wait for a CPU. Value and limit are shares of the window.
     HostStalls,
     /// Degraded: the measured window was cut short.
@@ -116,6 +122,8 @@ impl ReasonCode {
             Self::Standstills => "standstills",
             Self::EmbeddedCluster => "embedded_cluster",
             Self::SocketFull => "socket_full",
+            Self::ClockTrouble => "clock_trouble",
+            Self::ResultWriter => "result_writer",
             Self::HostStalls => "host_stalls",
             Self::Interrupted => "interrupted",
             Self::ShardsMissing => "shards_missing",

@@ -17,6 +17,11 @@ const STANDSTILL_IN_P99: f64 = 0.01;
 const CPU_WAIT_LIMIT: f64 = 0.05;
 /// Share of a core from which on a broker of the embedded cluster is what limits, as for a thread of the generator.
 const EMBEDDED_LIMIT: f64 = 0.8;
+/// Share of the window that one clock may gain on another: twice what a time service slews by at most on its own
+/// (500 ppm, adjtimex(2)).
+const CLOCKS_LIMIT: f64 = 0.001;
+/// A second of the run may take this long to show and write, in nanoseconds: then the next is there.
+const WRITING_LIMIT_NS: u64 = 1_000_000_000;
 /// Share of the window in which a socket may be full: the late one in a hundred.
 const UNWRITTEN_LIMIT: f64 = 0.01;
 
@@ -146,5 +151,56 @@ pub(super) fn socket_full(evidence: &Evidence) -> Option<Reason> {
         detail,
         share,
         UNWRITTEN_LIMIT,
+    ))
+}
+
+pub(super) fn clock_trouble(evidence: &Evidence) -> Option<Reason> {
+    let clocks = evidence.surrounded.clocks?;
+    let what = [
+        (
+            clocks.slewed,
+            "the clock all times are taken from was slewed against the hardware's",
+            "times and rates are wrong by so much. Let the time service settle first",
+        ),
+        (
+            clocks.slept,
+            "the machine slept",
+            "no time includes that, and the cluster may have gone on. Keep it awake (a virtual machine may have been paused)",
+        ),
+        (
+            clocks.set,
+            "the wall clock was set",
+            "times and rates are not of it, but the moments of intervals, logs and messages are. Let the time service settle first",
+        ),
+    ];
+    let passed = what
+        .into_iter()
+        .find(|(share, ..)| share.abs() > CLOCKS_LIMIT);
+    passed.map(|(share, found, so)| {
+        let detail = format!(
+            "{found}, by {} of the window, limit {}: {so}",
+            percent(share.abs()),
+            percent(CLOCKS_LIMIT),
+        );
+        degraded(ReasonCode::ClockTrouble, detail, share, CLOCKS_LIMIT)
+    })
+}
+
+pub(super) fn result_writer(evidence: &Evidence) -> Option<Reason> {
+    let longest = evidence
+        .longest_write_ns
+        .filter(|ns| *ns > WRITING_LIMIT_NS)?;
+    let detail = format!(
+        "showing and writing what one second of the run had took {}, limit {}: a terminal or a file (--intervals, --hlog, \
+         --audit) did not take it, and what is read at the edges of the window, such as CPU use, was read late. The times of \
+         messages do not wait for it. Write to a faster place",
+        duration(longest),
+        duration(WRITING_LIMIT_NS),
+    );
+    Some(degraded(
+        ReasonCode::ResultWriter,
+        detail,
+        number(longest),
+        number(WRITING_LIMIT_NS),
     ))
 }

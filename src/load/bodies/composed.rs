@@ -141,7 +141,7 @@ impl Composed {
     }
 
     /// Message `number`; `None` while every key has one in flight.
-    #[inline]
+    #[inline(never)]
     pub(super) fn next(&mut self, number: u64, window_ns: u64) -> Option<Arc<Message>> {
         let sharding_key = match &mut self.sharding {
             Sharding::None => None,
@@ -178,7 +178,7 @@ impl Composed {
     }
 
     /// Takes back a message whose send has ended.
-    #[inline]
+    #[inline(never)]
     pub(super) fn give_back(&mut self, message: Arc<Message>) {
         if let Sharding::Turn(keys) = &mut self.sharding
             && let Some(key) = key_of(&message)

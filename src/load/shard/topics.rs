@@ -18,6 +18,13 @@ impl MoreTopics {
         (!cores.is_empty()).then_some(Self { cores, chooser })
     }
 
+    /// Out of line, as [`Self::core`]: most runs have one topic.
+    #[inline(never)]
+    fn position(&self, number: u64) -> u16 {
+        u16::try_from(self.chooser.index(number)).unwrap_or(0)
+    }
+
+    #[inline(never)]
     fn core(&mut self, topic: u16) -> Option<&mut SendCore<LoadToken>> {
         self.cores.get_mut(usize::from(topic).checked_sub(1)?)
     }
@@ -34,10 +41,7 @@ impl Shard {
     /// Position of message `number`'s topic.
     #[inline]
     pub(super) fn topic_of(&self, number: u64) -> u16 {
-        let more = self.more.as_ref();
-        more.map_or(0, |more| {
-            u16::try_from(more.chooser.index(number)).unwrap_or(0)
-        })
+        self.more.as_ref().map_or(0, |more| more.position(number))
     }
 
     /// The sender of a topic.

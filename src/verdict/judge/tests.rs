@@ -1,6 +1,8 @@
 use crate::metrics::Quantiles;
 use crate::verdict::steadiness::Steadiness;
-use crate::verdict::{Cap, CapKind, CpuUse, CpuWait, Standstills, Surrounded, ThreadCpu, Tick};
+use crate::verdict::{
+    Cap, CapKind, ClockChanges, CpuUse, CpuWait, Standstills, Surrounded, ThreadCpu, Tick,
+};
 
 use super::*;
 
@@ -50,6 +52,7 @@ fn fine() -> Evidence {
         ending: Ending::Complete,
         cpu_wait: Some(wait(0.01)),
         surrounded: Surrounded::default(),
+        longest_write_ns: Some(2_000_000),
         steadiness: Steadiness::default(),
     }
 }
@@ -449,4 +452,61 @@ fn stand_still(evidence: &mut Evidence, total_ns: u64) {
         total_ns,
         longest_ns: total_ns,
     };
+}
+
+#[test]
+fn clocks_that_part_are_told_whichever_it_was() {
+    let told = |clocks: ClockChanges| {
+        let mut evidence = fine();
+        evidence.surrounded.clocks = Some(clocks);
+        let verdict = judge(&evidence);
+        let reason = verdict.reasons.into_iter().next();
+        reason.map(|reason| (reason.code, reason.status, reason.value, reason.detail))
+    };
+    let none = ClockChanges::default();
+    assert_eq!(told(none), None);
+    assert_eq!(
+        told(ClockChanges {
+            slewed: 0.001,
+            set: -0.001,
+            slept: 0.001
+        }),
+        None
+    );
+    for (clocks, value, word) in [
+        (
+            ClockChanges {
+                slewed: -0.0011,
+                ..none
+            },
+            -0.0011,
+            "slewed",
+        ),
+        (ClockChanges { set: 0.5, ..none }, 0.5, "was set"),
+        // A sleep sets the wall clock as well.
+        (
+            ClockChanges {
+                slept: 0.5,
+                set: 0.5,
+                ..none
+            },
+            0.5,
+            "slept",
+        ),
+    ] {
+        let (code, status, seen, detail) = told(clocks).unwrap();
+        assert_eq!((code, status), (ReasonCode::ClockTrouble, Status::Degraded));
+        assert_eq!(seen, Some(value));
+        assert!(detail.contains(word), "{detail}");
+    }
+}
+
+#[test]
+fn a_writer_slower_than_the_seconds_is_told() {
+    let wrote = |ns| found(|e| e.longest_write_ns = Some(ns));
+    assert_eq!(wrote(1_000_000_000), NONE);
+    assert_eq!(
+        wrote(1_000_000_001),
+        [(ReasonCode::ResultWriter, Status::Degraded)]
+    );
 }
