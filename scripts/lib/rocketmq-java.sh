@@ -25,22 +25,28 @@ source "$repo/scripts/lib/need.sh"
 
 # fetch_jars VERSION: the servers, the client and what they depend on, into $data/lib/VERSION.
 fetch_jars() {
-  local lib=$data/lib/$1 work=$data/lib/.fetch-$1 artifact
+  fetch_artifacts "$1" "$1" namesrv broker client tools
+}
+
+# fetch_artifacts FOLDER VERSION ARTIFACT...: rocketmq-ARTIFACT and what they depend on, into $data/lib/FOLDER.
+fetch_artifacts() {
+  local lib=$data/lib/$1 work=$data/lib/.fetch-$1 version=$2 artifact
+  shift 2
   [[ -d $lib ]] && return
   need mvn maven
-  say "fetching the jars of RocketMQ $1"
+  say "fetching the jars of RocketMQ $version: $*"
   rm -rf "$work"
   mkdir -p "$work"
   {
     echo '<project><modelVersion>4.0.0</modelVersion><packaging>pom</packaging>'
     echo '<groupId>local</groupId><artifactId>servers</artifactId><version>1</version><dependencies>'
-    for artifact in namesrv broker client tools; do
-      echo "<dependency><groupId>org.apache.rocketmq</groupId><artifactId>rocketmq-$artifact</artifactId><version>$1</version></dependency>"
+    for artifact in "$@"; do
+      echo "<dependency><groupId>org.apache.rocketmq</groupId><artifactId>rocketmq-$artifact</artifactId><version>$version</version></dependency>"
     done
     echo '</dependencies></project>'
   } >"$work/pom.xml"
   mvn -q -B -Dstyle.color=never -f "$work/pom.xml" dependency:copy-dependencies -DincludeScope=runtime "-DoutputDirectory=$work/jars" >&2 ||
-    die "Maven could not fetch RocketMQ $1"
+    die "Maven could not fetch RocketMQ $version: $*"
   mv "$work/jars" "$lib" # whole or not at all
   rm -rf "$work"
 }
