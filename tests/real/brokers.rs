@@ -1,12 +1,13 @@
-//! What brokers of a real RocketMQ say of themselves, and topics deleted there.
+//! What brokers of a real RocketMQ say of themselves, topics deleted there, and brokers left out.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rmq_bench::client::admin::{Admin, AdminError, NewTopic};
 use rmq_bench::client::{ClientConfig, ClientInstance, Message};
 
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, MOST_REFUSED, keep, result};
 
 /// Longest wait for name servers to follow, and for brokers to have averaged their rates.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -146,4 +147,53 @@ async fn a_deleted_topic_is_gone_with_its_messages() {
         assert!(admin.queues(own).await.is_ok(), "{own} is still there");
     }
     instance.shutdown().await;
+}
+
+/// Brokers' own offsets: what is sent is with the other one.
+#[test]
+#[ignore = "needs a real cluster; scripts/test starts one"]
+fn a_broker_left_out_gets_nothing() {
+    let cluster = Cluster::running();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    for mode in ["async", "sync", "batch", "oneway", "request"] {
+        let topic = cluster.new_topic(&format!("without-{mode}"));
+        let folder = tempfile::tempdir().unwrap();
+        let arguments = [
+            "--mode", mode, "--count", "1024", "--rate", "500", "--warmup", "0s",
+        ];
+        let output = cluster
+            .bench(&topic, folder.path(), &arguments)
+            .args([
+                "--without",
+                "broker-0",
+                "--timeout",
+                "10s",
+                "--max-error-rate",
+                MOST_REFUSED,
+            ])
+            .output()
+            .unwrap();
+        keep(&format!("without-{mode}"), &output.stdout);
+        let result = result(&output.stdout, mode == "oneway");
+        let (target, accounts) = (&result.run.target, &result.accounts);
+        assert!(output.status.success(), "{accounts:?}");
+        assert_eq!(target.left_out, ["broker-0"]);
+        assert_eq!(target.brokers.len(), 1);
+        assert_eq!(target.brokers[0].name, "broker-1");
+        let (lengths, instance) = runtime.block_on(async {
+            let (admin, instance) = admin(&cluster);
+            (admin.lengths(&topic).await.unwrap(), instance)
+        });
+        runtime.block_on(instance.shutdown());
+        let mut stored = BTreeMap::new();
+        for (queue, messages) in lengths {
+            *stored.entry(queue.broker.to_string()).or_insert(0) += messages;
+        }
+        assert_eq!(stored["broker-0"], 0, "{mode}: {stored:?}");
+        if mode == "oneway" {
+            assert!(stored["broker-1"] > 0, "{stored:?}");
+        } else {
+            assert_eq!(stored["broker-1"], accounts.acked, "{mode}: {accounts:?}");
+        }
+    }
 }
