@@ -67,6 +67,7 @@ fn route() -> PublishRoute {
         selectable: (0..16).map(queue).collect(),
         ordered: false,
         borrowed: false,
+        left_out: Vec::new(),
     }
 }
 

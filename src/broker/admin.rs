@@ -1,11 +1,13 @@
 //! Requests of administration, answered as far as a broker that mostly counts can know: offsets always,
-//! messages and times where it keeps messages. What it cannot know it refuses with the code of a real
-//! broker that does not have it.
+//! messages and times where it keeps messages, of itself little. What it cannot know it refuses with the code of a
+//! real broker that does not have it.
 
 use crate::broker::state::BrokerState;
 use crate::broker::store::{Refusal, refuse};
 use crate::broker::topics;
-use crate::protocol::admin::{CreateTopic, QueryMessage, QueueFigure, QueueQuery, ViewMessage};
+use crate::protocol::admin::{
+    CreateTopic, DeleteTopic, QueryMessage, QueueFigure, QueueQuery, ViewMessage,
+};
 use crate::protocol::error::DecodeError;
 use crate::protocol::route::{MAX_QUEUES, permission};
 use crate::protocol::{RemotingCommand, RequestCode, ResponseCode};
@@ -30,6 +32,10 @@ impl From<DecodeError> for Refusal {
 pub(super) fn answer(state: &BrokerState, request: &RemotingCommand) -> Option<RemotingCommand> {
     let answer = match RequestCode(request.code) {
         RequestCode::UPDATE_AND_CREATE_TOPIC => create_topic(state, request),
+        RequestCode::DELETE_TOPIC_IN_BROKER => delete_topic(state, request),
+        RequestCode::GET_BROKER_RUNTIME_INFO => {
+            Ok(success(request.opaque).with_body(state.runtime_info().to_json()))
+        }
         RequestCode::VIEW_MESSAGE_BY_ID => view(state, request),
         RequestCode::QUERY_MESSAGE => query(state, request),
         _ => match QueueQuery::parse(request) {
@@ -55,6 +61,16 @@ fn create_topic(state: &BrokerState, request: &RemotingCommand) -> Answer {
     }
     let topics = &state.shared.topics;
     topics.create(name, wanted.queues, permission::READ_WRITE);
+    Ok(success(request.opaque))
+}
+
+fn delete_topic(state: &BrokerState, request: &RemotingCommand) -> Answer {
+    let topic = DeleteTopic::parse(request)?.topic;
+    if topics::is_system(&topic) {
+        let remark = format!("The topic[{topic}] is conflict with system topic.");
+        return refuse(ResponseCode::INVALID_PARAMETER, remark);
+    }
+    state.shared.topics.delete_in_broker(&topic);
     Ok(success(request.opaque))
 }
 

@@ -29,6 +29,8 @@ pub struct Behaviour {
     pub drop_connection_every: Option<u64>,
     /// When it asks about half messages.
     pub checks: Checks,
+    /// Used share of its disk in percent, as it says when asked; `None` says nothing. It takes messages all the same.
+    pub disk_percent: Option<u8>,
 }
 
 /// How long the single server of a capacity takes for a message.

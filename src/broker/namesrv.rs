@@ -1,4 +1,4 @@
-//! The name server: answers where a topic lives. Asked a few times a minute, so all plain.
+//! The name server: answers where a topic lives and which brokers there are. Asked a few times a minute, so all plain.
 
 use std::net::SocketAddrV4;
 use std::rc::Rc;
@@ -13,6 +13,8 @@ use crate::broker::record::CLUSTER;
 use crate::broker::spec::ReplyForm;
 use crate::broker::state::SharedBroker;
 use crate::broker::topics::Topic;
+use crate::protocol::admin::DeleteTopic;
+use crate::protocol::cluster_info::ClusterInfo;
 use crate::protocol::error::DecodeError;
 use crate::protocol::route::{BrokerData, MASTER_ID, QueueData, TopicRoute};
 use crate::protocol::{Frame, RemotingCommand, RequestCode, ResponseCode};
@@ -67,6 +69,8 @@ impl NameServer {
         }
         let reply = match RequestCode(request.code) {
             RequestCode::GET_ROUTEINFO_BY_TOPIC => self.route(&request),
+            RequestCode::GET_BROKER_CLUSTER_INFO => self.cluster(&request),
+            RequestCode::DELETE_TOPIC_IN_NAMESRV => self.delete_topic(&request),
             RequestCode(code) => {
                 RemotingCommand::response(ResponseCode::REQUEST_CODE_NOT_SUPPORTED, request.opaque)
                     .with_remark(format!(" request type {code} not supported"))
@@ -78,12 +82,38 @@ impl NameServer {
         Ok(())
     }
 
+    fn registered(&self) -> impl Iterator<Item = &Arc<SharedBroker>> {
+        self.brokers.iter().filter(|broker| broker.is_registered())
+    }
+
+    fn cluster(&self, request: &RemotingCommand) -> RemotingCommand {
+        let brokers = self.registered();
+        let brokers = brokers.map(|broker| broker_data(&broker.name, broker.address));
+        let info = ClusterInfo {
+            brokers: brokers.collect(),
+        };
+        RemotingCommand::response(ResponseCode::SUCCESS, request.opaque).with_body(info.to_json())
+    }
+
+    fn delete_topic(&self, request: &RemotingCommand) -> RemotingCommand {
+        match DeleteTopic::parse(request) {
+            Ok(delete) => {
+                for broker in self.brokers.iter() {
+                    broker.topics.delete_in_namesrv(&delete.topic);
+                }
+                RemotingCommand::response(ResponseCode::SUCCESS, request.opaque)
+            }
+            Err(error) => RemotingCommand::response(ResponseCode::SYSTEM_ERROR, request.opaque)
+                .with_remark(error.to_string()),
+        }
+    }
+
     fn route(&self, request: &RemotingCommand) -> RemotingCommand {
         self.route_queries.add(1);
         let topic = request.field("topic").unwrap_or_default();
         let mut route = TopicRoute::default();
-        for broker in self.brokers.iter().filter(|broker| broker.is_registered()) {
-            if let Some(topic) = broker.topics.get(topic) {
+        for broker in self.registered() {
+            if let Some(topic) = broker.topics.route(topic) {
                 route.queues.push(queue_data(&broker.name, &topic));
                 route
                     .brokers

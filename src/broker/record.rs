@@ -79,6 +79,7 @@ pub(super) fn committed(state: &BrokerState, half: &[u8], queue_offset: u64) -> 
     Some(bytes)
 }
 
-fn now_ms() -> i64 {
+/// ms since 1970, by the wall clock.
+pub(super) fn now_ms() -> i64 {
     jiff::Timestamp::now().as_millisecond()
 }

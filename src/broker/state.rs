@@ -14,13 +14,14 @@ use crate::broker::capacity::SingleServer;
 use crate::broker::counts::{BrokerCounts, Counters};
 use crate::broker::kept::Kept;
 use crate::broker::readers::{Place, Readers};
-use crate::broker::record::CLUSTER;
+use crate::broker::record::{CLUSTER, now_ms};
 use crate::broker::spec::{ClusterSpec, ReplyForm};
 use crate::broker::topics::{BENCHMARK_TOPIC, DEFAULT_TOPIC, Topic, TopicTable};
 use crate::broker::transactions::Transactions;
 use crate::protocol::message_id::OffsetIdPrefix;
 use crate::protocol::request_reply::reply_topic;
 use crate::protocol::route::permission;
+use crate::protocol::runtime_info::RuntimeInfo;
 use crate::protocol::signature::Credentials;
 
 /// What the name server, the control handle and the broker's own thread share.
@@ -179,6 +180,8 @@ pub(super) struct BrokerState {
     pub(super) kept: Option<Kept>,
     /// Those of the behaviour, for whoever is called while it is played.
     pub(super) checks: Cell<Checks>,
+    /// That of the behaviour, for the same reason.
+    disk_percent: Cell<Option<u8>>,
     pub(super) pushes: Pushes,
     /// Bytes of the commit log a real broker would have.
     commit_log_bytes: Cell<u64>,
@@ -209,6 +212,7 @@ impl BrokerState {
             readers: Readers::default(),
             kept: (spec.kept_bytes > 0).then(|| Kept::new(spec.kept_bytes)),
             checks: Cell::new(behaviour.checks),
+            disk_percent: Cell::new(behaviour.disk_percent),
             pushes: Pushes::default(),
             commit_log_bytes: Cell::new(0),
             random: Cell::new(0x9e37_79b9_7f4a_7c15),
@@ -238,6 +242,23 @@ impl BrokerState {
         let at = self.commit_log_bytes.get();
         self.commit_log_bytes.set(at + bytes as u64);
         at
+    }
+
+    /// What the broker knows of itself.
+    pub(super) fn runtime_info(&self) -> RuntimeInfo {
+        let up_ms = i64::try_from(self.now_ns() / 1_000_000).unwrap_or(0);
+        RuntimeInfo {
+            version: Some(
+                concat!("rmq-bench ", env!("CARGO_PKG_VERSION"), ", embedded").to_owned(),
+            ),
+            booted_ms: Some(now_ms() - up_ms),
+            disk_ratio: self
+                .disk_percent
+                .get()
+                .map(|percent| f64::from(percent) / 100.0),
+            commit_log_max: Some(self.commit_log_bytes.get()),
+            ..RuntimeInfo::default()
+        }
     }
 
     /// A queue of `queues`, for clients that leave the choice to the broker.
@@ -275,6 +296,7 @@ impl BrokerState {
 
     pub(super) fn set_behaviour(&self, behaviour: Behaviour) {
         self.checks.set(behaviour.checks);
+        self.disk_percent.set(behaviour.disk_percent);
         self.script
             .replace(Script::new(behaviour, &self.shared.name));
         self.changed.notify_waiters();

@@ -84,6 +84,8 @@ impl Topic {
 #[derive(Debug, Default)]
 pub(super) struct TopicTable {
     topics: Mutex<BTreeMap<String, Arc<Topic>>>,
+    /// Topics the broker has deleted, as name servers still know them.
+    routed: Mutex<BTreeMap<String, Arc<Topic>>>,
     /// Topics that were pulled before they were made.
     expected: Mutex<BTreeSet<String>>,
     /// Changes whenever a cached topic may be outdated.
@@ -93,6 +95,10 @@ pub(super) struct TopicTable {
 impl TopicTable {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Topic>>> {
         self.topics.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn routed(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Topic>>> {
+        self.routed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn expected(&self) -> MutexGuard<'_, BTreeSet<String>> {
@@ -134,14 +140,35 @@ impl TopicTable {
         }
         let topic = Arc::new(topic);
         topics.insert(name.to_owned(), Arc::clone(&topic));
+        self.routed().remove(name);
         self.generation.fetch_add(1, Ordering::Relaxed);
         topic
     }
 
-    /// Forgets a topic and its messages.
+    /// Forgets a topic and its messages, name servers' routes included.
     pub(super) fn delete(&self, name: &str) {
-        self.lock().remove(name);
+        self.delete_in_broker(name);
+        self.delete_in_namesrv(name);
+    }
+
+    /// Forgets a topic and its messages. Name servers keep its route: brokers tell them what they have, not what they
+    /// have no more.
+    pub(super) fn delete_in_broker(&self, name: &str) {
+        if let Some((name, topic)) = self.lock().remove_entry(name) {
+            self.routed().insert(name, topic);
+        }
         self.generation.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Has name servers forget a topic; one that the broker has comes back at once.
+    pub(super) fn delete_in_namesrv(&self, name: &str) {
+        self.routed().remove(name);
+    }
+
+    /// A topic as name servers know it.
+    pub(super) fn route(&self, name: &str) -> Option<Arc<Topic>> {
+        self.get(name)
+            .or_else(|| self.routed().get(name).map(Arc::clone))
     }
 
     pub(super) fn set_permission(&self, name: &str, permission: i32) {
@@ -173,17 +200,30 @@ pub(super) fn is_legal_name(name: &str) -> bool {
     !name.is_empty() && name.len() <= MAX_NAME_BYTES && name.bytes().all(legal)
 }
 
+/// Topics clients may never send to, existing or not.
+const FORBIDDEN: [&str; 6] = [
+    "SCHEDULE_TOPIC_XXXX",
+    "RMQ_SYS_TRANS_HALF_TOPIC",
+    "RMQ_SYS_TRANS_OP_HALF_TOPIC",
+    "TRANS_CHECK_MAX_TIME_TOPIC",
+    "SELF_TEST_TOPIC",
+    "OFFSET_MOVED_EVENT",
+];
+
 /// Whether clients may never send to this topic, existing or not.
 pub(super) fn is_forbidden(name: &str) -> bool {
-    [
-        "SCHEDULE_TOPIC_XXXX",
-        "RMQ_SYS_TRANS_HALF_TOPIC",
-        "RMQ_SYS_TRANS_OP_HALF_TOPIC",
-        "TRANS_CHECK_MAX_TIME_TOPIC",
-        "SELF_TEST_TOPIC",
-        "OFFSET_MOVED_EVENT",
-    ]
-    .contains(&name)
+    FORBIDDEN.contains(&name)
+}
+
+/// Whether this topic is the broker's own, which nobody may delete.
+pub(super) fn is_system(name: &str) -> bool {
+    let own = [
+        DEFAULT_TOPIC,
+        BENCHMARK_TOPIC,
+        "RMQ_SYS_TRACE_TOPIC",
+        "CHECKPOINT_TOPIC",
+    ];
+    is_forbidden(name) || own.contains(&name) || name.starts_with("rmq_sys_")
 }
 
 #[cfg(test)]
@@ -205,7 +245,25 @@ mod tests {
         assert_eq!(wider.lengths(), [2, 1, 0]);
         assert_eq!(wider.permission(), 4);
         table.delete("T");
+        assert!(table.get("T").is_none() && table.route("T").is_none());
+    }
+
+    #[test]
+    fn name_servers_know_a_deleted_topic_until_they_are_told() {
+        let table = TopicTable::default();
+        table.create("T", 2, 6);
+        table.delete_in_namesrv("T");
+        assert!(table.route("T").is_some(), "the broker has it");
+        table.delete_in_broker("T");
         assert!(table.get("T").is_none());
+        assert_eq!(table.route("T").unwrap().queue_count(), 2);
+        table.delete_in_namesrv("T");
+        assert!(table.route("T").is_none());
+        table.create("T", 3, 6);
+        table.delete_in_broker("T");
+        table.create("T", 4, 6);
+        table.delete_in_namesrv("T");
+        assert_eq!(table.route("T").unwrap().queue_count(), 4);
     }
 
     #[test]

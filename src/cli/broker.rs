@@ -5,7 +5,9 @@ use clap::Args;
 use super::exit::Exit;
 use super::{message, signals, stdout};
 use crate::broker::{Behaviour, ClusterSpec, EmbeddedCluster, Reject, Stall, StartError};
-use crate::config::value::{CountSetting, DurationSetting, SizeSetting, StallSetting};
+use crate::config::value::{
+    CountSetting, DurationSetting, ShareSetting, SizeSetting, StallSetting,
+};
 use crate::protocol::ResponseCode;
 
 /// Arguments of `broker`.
@@ -37,6 +39,9 @@ pub struct BrokerArgs {
     /// Refuse every send with this response code
     #[arg(long, value_name = "CODE")]
     pub reject: Option<i32>,
+    /// Used share of the disk that brokers tell `admin brokers` of, in whole percent: 90%; they take messages all the same
+    #[arg(long, value_name = "SHARE")]
+    pub disk_ratio: Option<ShareSetting>,
     /// Messages each broker keeps for `admin` to look up, the newest; 0 keeps none
     #[arg(long, value_name = "SIZE", default_value = "0")]
     pub keep: SizeSetting,
@@ -57,6 +62,16 @@ pub(crate) fn run(args: &BrokerArgs) -> Exit {
     }
 }
 
+/// Rounded up, as brokers do, but for what binary fractions add.
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "0 to 100"
+)]
+fn whole_percent(share: ShareSetting) -> u8 {
+    (share.fraction() * 100.0 - 1e-9).ceil() as u8
+}
+
 fn serve(args: &BrokerArgs) -> Result<Exit, StartError> {
     let reject = args.reject.map(|code| Reject {
         code: ResponseCode(code),
@@ -71,6 +86,7 @@ fn serve(args: &BrokerArgs) -> Result<Exit, StartError> {
         }),
         capacity_per_s: args.capacity.map(|capacity| capacity.0),
         reject,
+        disk_percent: args.disk_ratio.map(whole_percent),
         ..Behaviour::default()
     };
     let cluster = EmbeddedCluster::start(ClusterSpec {

@@ -41,6 +41,12 @@ pub fn text(plan: &RunPlan) -> String {
     if plan.load.message.sizes.is_some() {
         lines.insert(3, ("sizes", sizes(plan)));
     }
+    if !plan.client.without.is_empty() {
+        let brokers = plan.client.without.join(", ");
+        let left_out =
+            format!("{brokers}: left out, as if not there; whether they are is not looked up");
+        lines.insert(2, ("without", left_out));
+    }
     if let Some(start_at) = plan.start_at {
         lines.insert(
             2,

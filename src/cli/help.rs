@@ -89,6 +89,10 @@ pub const ADMIN: &str = "\
 Examples:
   rmq-bench admin create-topic -n HOST:9876 -t orders --queues 8
       the topic on every broker of the cluster, or the one that is there with 8 queues
+  rmq-bench admin brokers -n HOST:9876
+      how full the brokers' disks are, what waits to be stored, how much they store
+  rmq-bench admin delete-topic -n HOST:9876 -t orders --yes
+      the topic and its messages are gone; without --yes it is said what that would be
   rmq-bench admin offsets -n HOST:9876 -t orders --at 2026-01-31T08:00:00Z
       how many messages each queue has, and the offset of the first one since then
   rmq-bench admin view -n HOST:9876 -t orders 7F0000010539B4AAC205265C000007

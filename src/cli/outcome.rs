@@ -414,6 +414,7 @@ impl Finished<'_> {
             },
             namesrv: self.target.namesrv.clone(),
             brokers: brokers.collect(),
+            left_out: self.plan.client.without.clone(),
         }
     }
 

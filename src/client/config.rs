@@ -39,6 +39,9 @@ pub struct ClientConfig {
     pub credentials: Option<Credentials>,
     /// Which brokers to avoid, and for how long.
     pub fault: FaultConfig,
+    /// Brokers that no queue is taken of, by name: to this client they are not there. A topic whose brokers are all
+    /// among them cannot be sent to; see [`crate::client::ClientInstance::check_without`] for names nobody has.
+    pub without: Vec<String>,
 }
 
 impl Default for ClientConfig {
@@ -53,6 +56,7 @@ impl Default for ClientConfig {
             transport: TransportConfig::default(),
             credentials: None,
             fault: FaultConfig::default(),
+            without: Vec::new(),
         }
     }
 }

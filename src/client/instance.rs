@@ -406,6 +406,36 @@ impl ClientInstance {
         .await?
     }
 
+    /// Checks that every broker to be left out ([`ClientConfig::without`]) is one of these topics', as a name that
+    /// nobody has would leave out nothing.
+    ///
+    /// # Errors
+    /// [`ClientError::Illegal`] with the names there are.
+    pub fn check_without(&self, topics: &[Arc<Topic>]) -> Result<(), ClientError> {
+        let routes: Vec<_> = topics.iter().filter_map(|topic| topic.route()).collect();
+        let left_out: BTreeSet<&str> = routes
+            .iter()
+            .flat_map(|route| route.left_out.iter().map(String::as_str))
+            .collect();
+        let mut without = self.shared.config.without.iter();
+        let Some(unknown) = without.find(|name| !left_out.contains(name.as_str())) else {
+            return Ok(());
+        };
+        let brokers = routes.iter().flat_map(|route| &route.brokers);
+        let mut known = left_out.clone();
+        known.extend(brokers.map(|broker| broker.name.as_str()));
+        let known: Vec<&str> = known.into_iter().collect();
+        let topics: Vec<&str> = topics.iter().map(|topic| topic.name()).collect();
+        Err(ClientError::Illegal {
+            what: "without",
+            reason: format!(
+                "{unknown} has no queue of {}; brokers that have are {}",
+                topics.join(", "),
+                known.join(", ")
+            ),
+        })
+    }
+
     /// Does `work` on the instance's thread, where its connections live; to its end, even if nobody waits
     /// for it any more.
     pub(super) async fn on_thread<T, W>(
@@ -427,7 +457,10 @@ impl ClientInstance {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         let entry = topics.entry(name.to_owned());
-        let (topic, _) = entry.or_insert_with(|| (Arc::new(Topic::new(name, order)), most));
+        let (topic, _) = entry.or_insert_with(|| {
+            let without = self.shared.config.without.as_slice().into();
+            (Arc::new(Topic::new(name, order, without)), most)
+        });
         Arc::clone(topic)
     }
 

@@ -13,7 +13,8 @@
 //! - [`hooks`]: users around attempts, ends of transactions and requests; [`trace`]: RocketMQ's message trace
 //! - [`transaction`] over [`producer`], and the brokers' [`checks`]; `incoming` is what brokers ask
 //! - [`request`]: messages that are answered, who waits and who answers
-//! - [`admin`]: topics made, queues measured, messages looked up
+//! - [`admin`]: topics made and deleted, queues measured, messages looked up, brokers asked how they are;
+//!   [`system_topics`]: RocketMQ's own
 //! - [`message`] with [`compression`], [`validate`], [`config`], [`error`]: what is given and what can
 //!   go wrong
 //! - [`requirements`]: the numbered rules that comments cite, as in (R142)
@@ -46,6 +47,7 @@ pub mod requirements;
 pub mod retry;
 pub mod send;
 mod slot;
+pub mod system_topics;
 pub mod topic;
 pub mod trace;
 pub mod transaction;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::client::config::ClientConfig;
 use crate::client::error::ClientError;
+use crate::client::system_topics::is_system_topic;
 use crate::client::validate;
 
 /// Between the namespace and a name.
@@ -16,20 +17,6 @@ const SEPARATOR: char = '%';
 const PREFIXES: [&str; 2] = ["%RETRY%", "%DLQ%"];
 /// What instances of the cloud service are called; the first label of their host.
 const INSTANCE: &str = "MQ_INST_";
-/// RocketMQ's own topics, which all namespaces share; also those that begin with `rmq_sys_`.
-const SHARED_TOPICS: [&str; 10] = [
-    "TBW102",
-    "SCHEDULE_TOPIC_XXXX",
-    "BenchmarkTest",
-    "RMQ_SYS_TRANS_HALF_TOPIC",
-    "RMQ_SYS_TRACE_TOPIC",
-    "RMQ_SYS_TRANS_OP_HALF_TOPIC",
-    "TRANS_CHECK_MAX_TIME_TOPIC",
-    "SELF_TEST_TOPIC",
-    "OFFSET_MOVED_EVENT",
-    "CHECKPOINT_TOPIC",
-];
-
 /// The namespace of a client, or none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Namespace(Option<Arc<str>>);
@@ -90,10 +77,9 @@ fn split(name: &str) -> (&str, &str) {
     name.split_at(prefix.map_or(0, |prefix| prefix.len()))
 }
 
+/// RocketMQ's own topics and groups, which all namespaces share.
 fn is_shared(name: &str) -> bool {
-    SHARED_TOPICS.contains(&name)
-        || name.starts_with("rmq_sys_")
-        || name.starts_with("CID_RMQ_SYS_")
+    is_system_topic(name) || name.starts_with("CID_RMQ_SYS_")
 }
 
 /// The instance that an address like `MQ_INST_a_b.example.com:80` is of (R39).
@@ -110,6 +96,7 @@ pub fn instance_of(address: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client::system_topics::SYSTEM_TOPICS;
     use proptest::prelude::*;
 
     fn ns1() -> Namespace {
@@ -142,7 +129,7 @@ mod tests {
             assert_eq!(ns1().wrap(given), wrapped, "{given}");
             assert_eq!(Namespace::default().wrap(given), given);
         }
-        for topic in SHARED_TOPICS {
+        for topic in SYSTEM_TOPICS {
             assert_eq!(ns1().wrap(topic), topic);
         }
     }

@@ -7,6 +7,7 @@ use rand::seq::SliceRandom;
 
 use crate::client::control::Control;
 use crate::client::error::ClientError;
+use crate::protocol::cluster_info::ClusterInfo;
 use crate::protocol::route::TopicRoute;
 use crate::protocol::{RemotingCommand, RequestCode, ResponseCode};
 
@@ -95,6 +96,37 @@ impl Namesrv {
         topic: &str,
         timeout: Duration,
     ) -> Result<RouteAnswer, ClientError> {
+        let command = RemotingCommand::request(RequestCode::GET_ROUTEINFO_BY_TOPIC)
+            .with_field("topic", topic)
+            .with_field("acceptStandardJsonOnly", "true");
+        self.ask(control, &command, timeout, read).await
+    }
+
+    /// Asks which brokers there are, each name server at most once.
+    ///
+    /// # Errors
+    /// [`ClientError::Namesrv`] with what each of them did.
+    pub async fn cluster(
+        &self,
+        control: &Control,
+        timeout: Duration,
+    ) -> Result<ClusterInfo, ClientError> {
+        let command = RemotingCommand::request(RequestCode::GET_BROKER_CLUSTER_INFO);
+        let read = |reply: &RemotingCommand| match ResponseCode(reply.code) {
+            ResponseCode::SUCCESS => ClusterInfo::parse(&reply.body)
+                .map_err(|error| format!("answered with an unreadable list: {error}")),
+            _ => Err(refusal(reply)),
+        };
+        self.ask(control, &command, timeout, read).await
+    }
+
+    async fn ask<T>(
+        &self,
+        control: &Control,
+        command: &RemotingCommand,
+        timeout: Duration,
+        read: impl Fn(&RemotingCommand) -> Result<T, String>,
+    ) -> Result<T, ClientError> {
         let Known {
             addresses,
             current: first,
@@ -107,10 +139,7 @@ impl Namesrv {
             let Some(address) = addresses.get((first + turn) % count) else {
                 continue;
             };
-            let command = RemotingCommand::request(RequestCode::GET_ROUTEINFO_BY_TOPIC)
-                .with_field("topic", topic)
-                .with_field("acceptStandardJsonOnly", "true");
-            match control.request(address, command, share).await {
+            match control.request(address, command.clone(), share).await {
                 Ok(reply) => match read(&reply) {
                     Ok(answer) => {
                         self.stay_with(address);
@@ -135,17 +164,21 @@ fn read(reply: &RemotingCommand) -> Result<RouteAnswer, String> {
             .map(RouteAnswer::Found)
             .map_err(|error| format!("answered with an unreadable route: {error}")),
         ResponseCode::TOPIC_NOT_EXIST => Ok(RouteAnswer::NoSuchTopic),
-        ResponseCode::REQUEST_CODE_NOT_SUPPORTED => Err(
-            "knows no routes: it is no name server, perhaps a broker; name servers listen on port \
-             9876 unless told otherwise"
-                .to_owned(),
-        ),
-        code => {
-            let name = code.name().unwrap_or("an unknown code");
-            let remark = reply.remark.as_deref().unwrap_or("no remark");
-            Err(format!("answered {} ({name}): {remark}", code.0))
-        }
+        _ => Err(refusal(reply)),
     }
+}
+
+/// What a name server answers that does not say what it was asked.
+fn refusal(reply: &RemotingCommand) -> String {
+    let code = ResponseCode(reply.code);
+    if code == ResponseCode::REQUEST_CODE_NOT_SUPPORTED {
+        return "knows no routes: it is no name server, perhaps a broker; name servers listen on port 9876 unless told \
+                otherwise"
+            .to_owned();
+    }
+    let name = code.name().unwrap_or("an unknown code");
+    let remark = reply.remark.as_deref().unwrap_or("no remark");
+    format!("answered {} ({name}): {remark}", code.0)
 }
 
 #[cfg(test)]

@@ -63,6 +63,8 @@ pub struct PublishRoute {
     pub ordered: bool,
     /// Whether this is the default topic's route: the topic does not exist yet (R104).
     pub borrowed: bool,
+    /// Brokers of the topic that were to be left out, by name; none of the others is one of them.
+    pub left_out: Vec<String>,
 }
 
 /// Why a route gives no queue.
@@ -86,19 +88,26 @@ pub enum NoQueue {
         /// As the name server gave it.
         text: String,
     },
+    /// All brokers are to be left out.
+    #[error("all of its brokers are left out ({brokers})")]
+    LeftOut {
+        /// Their names.
+        brokers: String,
+    },
     /// The route lists no queue at all.
     #[error("the route lists no queue")]
     Empty,
 }
 
 impl PublishRoute {
-    /// Makes the publish list of a route.
+    /// Makes the publish list of a route, as if the brokers of `without` were not in it.
     ///
     /// # Errors
     /// [`NoQueue`] when nothing may be written.
     pub fn build(
         route: &TopicRoute,
         order: QueueOrder,
+        without: &[String],
         table: &BrokerTable,
         borrowed: bool,
     ) -> Result<Self, NoQueue> {
@@ -106,10 +115,11 @@ impl PublishRoute {
             .order_topic_conf
             .as_deref()
             .filter(|text| !text.trim().is_empty());
-        let counts = match order_conf {
+        let mut counts = match order_conf {
             Some(text) => ordered_counts(text)?,
             None => writable_counts(route)?,
         };
+        let left_out = leave_out(&mut counts, route, without)?;
         let mut brokers = Vec::new();
         for (name, _) in &counts {
             let address = master_address(route, name);
@@ -135,6 +145,7 @@ impl PublishRoute {
             selectable,
             ordered: order_conf.is_some(),
             borrowed,
+            left_out,
         })
     }
 }
@@ -227,6 +238,27 @@ fn writable_counts(route: &TopicRoute) -> Result<Vec<(String, u32)>, NoQueue> {
     Ok(with_master)
 }
 
+/// Takes the queues of these brokers out; which of them the route names, with queues to write or without.
+fn leave_out(
+    counts: &mut Vec<(String, u32)>,
+    route: &TopicRoute,
+    without: &[String],
+) -> Result<Vec<String>, NoQueue> {
+    let named = |name: &&String| {
+        let mut listed = route.queues.iter().map(|entry| &entry.broker_name);
+        listed.any(|known| known == *name) || counts.iter().any(|(known, _)| known == *name)
+    };
+    let left_out: Vec<String> = without.iter().filter(named).cloned().collect();
+    let some = !counts.is_empty();
+    counts.retain(|(name, _)| !left_out.contains(name));
+    if some && counts.is_empty() {
+        return Err(NoQueue::LeftOut {
+            brokers: left_out.join(", "),
+        });
+    }
+    Ok(left_out)
+}
+
 fn queue(brokers: &[RouteBroker], slot: usize, queue_id: u32) -> Option<QueueRef> {
     let broker = brokers.get(slot)?.id;
     Some(QueueRef {
@@ -301,7 +333,7 @@ mod tests {
     }
 
     fn build(route: &TopicRoute, order: QueueOrder) -> Result<PublishRoute, NoQueue> {
-        PublishRoute::build(route, order, &BrokerTable::default(), false)
+        PublishRoute::build(route, order, &[], &BrokerTable::default(), false)
     }
 
     fn pairs(text: &[(&str, u32)]) -> Vec<(String, u32)> {
@@ -338,6 +370,34 @@ mod tests {
             build(&slave, QueueOrder::Interleaved),
             Err(NoQueue::NoMaster { .. })
         ));
+    }
+
+    #[test]
+    fn brokers_left_out_are_not_there() {
+        let without = |route: &TopicRoute, names: &[&str]| {
+            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            let table = BrokerTable::default();
+            PublishRoute::build(route, QueueOrder::Interleaved, &names, &table, false)
+                .map(|built| (table.all().len(), built))
+        };
+        let masters = [("a", 0), ("b", 0), ("c", 0)];
+        let mut topic = route(&[("a", 2, 6), ("b", 2, 6), ("c", 4, 4)], &masters);
+        for order_conf in [None, Some("a:2;b:2")] {
+            topic.order_topic_conf = order_conf.map(str::to_owned);
+            let (met, built) = without(&topic, &["b", "c", "d"]).unwrap();
+            assert_eq!(names(&built), pairs(&[("a", 0), ("a", 1)]));
+            assert_eq!(built.selectable, built.queues);
+            assert_eq!((built.brokers.len(), met), (1, 1));
+            assert_eq!(built.left_out, ["b", "c"], "d is not in the route");
+            let error = without(&topic, &["a", "b"]).unwrap_err();
+            assert!(matches!(error, NoQueue::LeftOut { .. }), "{error}");
+            let (_, all) = without(&topic, &["d"]).unwrap();
+            assert_eq!((all.queues.len(), all.left_out.len()), (4, 0));
+        }
+        // What nobody may write to is no matter of what is left out.
+        let read_only = route(&[("a", 4, 4)], &masters);
+        let error = without(&read_only, &["a"]).unwrap_err();
+        assert!(matches!(error, NoQueue::NotWritable { .. }), "{error}");
     }
 
     #[test]

@@ -158,6 +158,7 @@ mod tests {
             queues,
             ordered: false,
             borrowed: false,
+            left_out: Vec::new(),
         }
     }
 

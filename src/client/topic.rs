@@ -9,7 +9,7 @@ use crate::client::broker_table::BrokerTable;
 use crate::client::config::QueueOrder;
 use crate::client::error::ClientError;
 use crate::client::namesrv::RouteAnswer;
-use crate::client::publish_route::PublishRoute;
+use crate::client::publish_route::{NoQueue, PublishRoute};
 use crate::protocol::route::TopicRoute;
 
 /// "No such topic" this often in a row drops a topic's route (R235).
@@ -20,6 +20,8 @@ const MISSES_TO_DROP: u32 = 3;
 pub struct Topic {
     name: String,
     order: QueueOrder,
+    /// Brokers whose queues are never taken.
+    without: Arc<[String]>,
     route: ArcSwapOption<PublishRoute>,
     /// Counts changes of `route`, so that senders see one with a single load.
     version: AtomicU64,
@@ -39,13 +41,15 @@ struct Known {
 enum Problem {
     NoRoute(String),
     NotWritable(String),
+    LeftOut(String),
 }
 
 impl Topic {
-    pub(super) fn new(name: &str, order: QueueOrder) -> Self {
+    pub(super) fn new(name: &str, order: QueueOrder, without: Arc<[String]>) -> Self {
         Self {
             name: name.to_owned(),
             order,
+            without,
             route: ArcSwapOption::empty(),
             version: AtomicU64::new(0),
             known: Mutex::default(),
@@ -79,6 +83,7 @@ impl Topic {
         let topic = self.name.clone();
         match known.problem.clone() {
             Some(Problem::NotWritable(detail)) => ClientError::NotWritable { topic, detail },
+            Some(Problem::LeftOut(brokers)) => left_out(&topic, &brokers),
             Some(Problem::NoRoute(detail)) => ClientError::NoRoute { topic, detail },
             None => ClientError::NoRoute {
                 topic,
@@ -135,13 +140,16 @@ impl Topic {
     }
 
     fn install(&self, known: &mut Known, raw: &TopicRoute, table: &BrokerTable, borrowed: bool) {
-        match PublishRoute::build(raw, self.order, table, borrowed) {
+        match PublishRoute::build(raw, self.order, &self.without, table, borrowed) {
             Ok(route) => {
                 known.problem = None;
                 self.store(Some(route));
             }
             Err(error) => {
-                known.problem = Some(Problem::NotWritable(error.to_string()));
+                known.problem = Some(match error {
+                    NoQueue::LeftOut { brokers } => Problem::LeftOut(brokers),
+                    other => Problem::NotWritable(other.to_string()),
+                });
                 self.store(None);
             }
         }
@@ -150,5 +158,13 @@ impl Topic {
     fn store(&self, route: Option<PublishRoute>) {
         self.route.store(route.map(Arc::new));
         self.version.fetch_add(1, Ordering::Release);
+    }
+}
+
+/// What a topic ends with whose brokers are all left out.
+pub(super) fn left_out(topic: &str, brokers: &str) -> ClientError {
+    ClientError::Illegal {
+        what: "without",
+        reason: format!("it leaves out every broker of topic {topic} ({brokers})"),
     }
 }

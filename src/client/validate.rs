@@ -1,6 +1,7 @@
 //! What names and sizes the protocol allows (R7, R8, R10, R26–R29, R35).
 
 use crate::client::error::ClientError;
+use crate::client::system_topics::is_system_topic;
 
 /// Longest topic, in characters.
 pub const MAX_TOPIC_CHARS: usize = 127;
@@ -59,14 +60,31 @@ pub fn topic(text: &str) -> Result<(), ClientError> {
 /// [`ClientError::Illegal`].
 pub fn new_topic(text: &str) -> Result<(), ClientError> {
     topic(text)?;
-    let own = ["TBW102", "BenchmarkTest", "CHECKPOINT_TOPIC"].contains(&text);
-    if own || text.to_ascii_lowercase().starts_with("rmq_sys_") {
-        return Err(ClientError::Illegal {
-            what: "topic",
-            reason: format!("{text} is RocketMQ's own, which nobody else may make or change"),
-        });
+    own_topic(text)
+}
+
+/// Checks a topic that is to be deleted (R26): none of RocketMQ's own.
+///
+/// # Errors
+/// [`ClientError::Illegal`].
+pub fn doomed_topic(text: &str) -> Result<(), ClientError> {
+    name("topic", text, MAX_TOPIC_CHARS)?;
+    own_topic(text)
+}
+
+fn own_topic(text: &str) -> Result<(), ClientError> {
+    if is_system_topic(text) {
+        return Err(rocketmqs_own(text));
     }
     Ok(())
+}
+
+/// A topic that is not the user's to make, change or delete.
+pub(super) fn rocketmqs_own(topic: &str) -> ClientError {
+    ClientError::Illegal {
+        what: "topic",
+        reason: format!("{topic} is RocketMQ's own, which nobody else may make, change or delete"),
+    }
 }
 
 /// What batches to a retry topic end with (R60).
@@ -177,8 +195,11 @@ mod tests {
             "SELF_TEST_TOPIC",
         ] {
             assert!(new_topic(own).is_err(), "{own}");
+            assert!(doomed_topic(own).is_err(), "{own}");
         }
-        assert!(new_topic("orders").is_ok());
+        assert!(new_topic("orders").is_ok() && doomed_topic("orders").is_ok());
+        assert!(doomed_topic("a b").is_err());
+        assert!(doomed_topic("%RETRY%g").is_ok(), "of a group that is gone");
         assert!(group("DEFAULT_PRODUCER").is_err());
         assert!(group("%RETRY%a|b-c_d").is_ok());
     }

@@ -3,6 +3,7 @@
 mod processes;
 mod shapes;
 mod warmup;
+mod without;
 
 use std::time::Duration;
 
@@ -41,6 +42,7 @@ pub(crate) fn check(settings: &Settings) -> Result<(), ConfigError> {
     batches(settings)?;
     transactions(settings)?;
     keys_are_answered(settings)?;
+    without::check(settings)?;
     identity(settings)?;
     traces(settings)?;
     shares_of_shards(settings)?;

@@ -236,6 +236,10 @@ fn client(settings: &Settings) -> ClientConfig {
                 interval: settings.detect_interval.value.0,
             }),
         },
+        without: settings
+            .without
+            .as_ref()
+            .map_or_else(Vec::new, |given| given.value.0.clone()),
         ..ClientConfig::default()
     }
 }

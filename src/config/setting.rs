@@ -316,6 +316,7 @@ expected! {
     value::OnOff: "on or off";
     value::TopicName: "1 to 127 letters, digits, %, |, -, _";
     value::TopicNames: "1 to 127 letters, digits, %, |, -, _; several separated by commas";
+    value::BrokerNames: "names of brokers, separated by commas";
     value::GroupName: "1 to 120 letters, digits, %, |, -, _";
     value::NamespaceName: "letters, digits, |, -, _";
     value::IdPart: "a text without spaces and @";

@@ -7,12 +7,12 @@ use super::error::ConfigError;
 use super::setting::{Field, Given, Heading, Layer, Setting, SettingValue, Source};
 use super::threshold::Threshold;
 use super::value::{
-    ArrivalsSetting, BatchSetting, BodySize, ChoiceSetting, CompressSetting, CountSetting,
-    DurationSetting, FaultTableSetting, FilePath, GroupName, HeaderSetting, HostName, IdPart, Keys,
-    ModeSetting, NamespaceName, NamesrvList, OnOff, OutputFile, OutputFormat, Properties,
-    QueueOrderSetting, RateSetting, ResponderSetting, ServiceSetting, ShardSetting, ShareSetting,
-    SizeSetting, StallSetting, StartAt, Switch, Tags, TopicName, TopicNames, WarmupSetting,
-    WhenLateSetting,
+    ArrivalsSetting, BatchSetting, BodySize, BrokerNames, ChoiceSetting, CompressSetting,
+    CountSetting, DurationSetting, FaultTableSetting, FilePath, GroupName, HeaderSetting, HostName,
+    IdPart, Keys, ModeSetting, NamespaceName, NamesrvList, OnOff, OutputFile, OutputFormat,
+    Properties, QueueOrderSetting, RateSetting, ResponderSetting, ServiceSetting, ShardSetting,
+    ShareSetting, SizeSetting, StallSetting, StartAt, Switch, Tags, TopicName, TopicNames,
+    WarmupSetting, WhenLateSetting,
 };
 
 macro_rules! optional {
@@ -90,6 +90,11 @@ settings! {
     /// zipf:S takes topic i, from 0, with a probability in proportion to 1/(i+1)^S, S from 0 to 10. The topic of a
     /// message depends on --seed and its number in the schedule alone. Several topics share the connections.
     Target "topic-choice" "CHOICE" topic_choice: Given<ChoiceSetting> = "turn";
+    /// Leave the queues of these brokers out, as if they were not there
+    ///
+    /// Nothing is sent to them, no retry, no heartbeat and no trace either, and no connection is made. What the
+    /// others carry then is what a cluster with so many brokers fewer would.
+    Target "without" "BROKER[,…]" without: Option<Given<BrokerNames>>;
     /// Producer group
     Target "group" / 'g' "NAME" group: Given<GroupName> = "rmq_bench_producer";
     /// Namespace of topic and group: on the wire they are NAME%topic and NAME%group

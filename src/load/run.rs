@@ -471,10 +471,11 @@ impl LoadRun {
 
     /// All topics, each with a route.
     fn topics(&self, runtime: &Runtime) -> Result<Vec<Arc<Topic>>, ClientError> {
-        let topics = self.plan.topics();
-        topics
+        let topics: Vec<_> = (self.plan.topics())
             .map(|topic| runtime.block_on(self.instance.topic(topic, &self.send)))
-            .collect()
+            .collect::<Result<_, _>>()?;
+        self.instance.check_without(&topics)?;
+        Ok(topics)
     }
 
     /// The messages of one shard.

@@ -1,5 +1,5 @@
-//! Requests of administration, both ways: topics made (R85), queues measured (R87–R90), messages looked up
-//! (R91–R93). `bname` names the broker a queue belongs to, which proxies need (R95).
+//! Requests of administration, both ways: topics made (R85) and deleted, queues measured (R87–R90), messages looked
+//! up (R91–R93). `bname` names the broker a queue belongs to, which proxies need (R95).
 
 use std::borrow::Cow;
 use std::str::FromStr;
@@ -55,6 +55,39 @@ impl<'a> CreateTopic<'a> {
             queues: number(command, "writeQueueNums")?,
             sys_flag: number(command, "topicSysFlag").unwrap_or(0),
             attributes: command.field("attributes").unwrap_or_default().into(),
+        })
+    }
+}
+
+/// DELETE_TOPIC_IN_BROKER and DELETE_TOPIC_IN_NAMESRV: a topic to be forgotten. Both answer 0 where there is none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeleteTopic<'a> {
+    /// The topic.
+    pub topic: Cow<'a, str>,
+}
+
+impl<'a> DeleteTopic<'a> {
+    /// The request to a broker, which forgets the messages as well.
+    #[must_use]
+    pub fn in_broker(&self) -> RemotingCommand {
+        RemotingCommand::request(RequestCode::DELETE_TOPIC_IN_BROKER)
+            .with_field("topic", &self.topic)
+    }
+
+    /// The request to a name server. Brokers that still have the topic register it again.
+    #[must_use]
+    pub fn in_namesrv(&self) -> RemotingCommand {
+        RemotingCommand::request(RequestCode::DELETE_TOPIC_IN_NAMESRV)
+            .with_field("topic", &self.topic)
+    }
+
+    /// Reads either request as its receiver does.
+    ///
+    /// # Errors
+    /// [`DecodeError`] without a topic.
+    pub fn parse(command: &'a RemotingCommand) -> Result<Self, DecodeError> {
+        Ok(Self {
+            topic: text(command, "topic")?,
         })
     }
 }
@@ -341,6 +374,9 @@ mod tests {
                         perm=6 readQueueNums=8 topic=T topicFilterType=SINGLE_TAG topicSysFlag=1 \
                         writeQueueNums=8";
         assert_eq!(fields(create.to_command()), (17, expected.to_owned()));
+        let delete = DeleteTopic { topic: "T".into() };
+        assert_eq!(fields(delete.in_broker()), (215, "topic=T".to_owned()));
+        assert_eq!(fields(delete.in_namesrv()), (216, "topic=T".to_owned()));
         let query = QueryMessage {
             topic: "T".into(),
             key: "k".into(),
@@ -402,6 +438,9 @@ mod tests {
             };
             let read = sent(&create.to_command(), form);
             prop_assert_eq!(CreateTopic::parse(&read).unwrap(), create);
+            let delete = DeleteTopic { topic: text(2) };
+            let read = sent(&delete.in_broker(), form);
+            prop_assert_eq!(DeleteTopic::parse(&read).unwrap(), delete);
             let query = QueueQuery { topic: text(0), broker: text(1), queue_id: numbers.0, figure };
             let read = sent(&query.to_command(), form);
             prop_assert_eq!(QueueQuery::parse(&read).unwrap().unwrap(), query.clone());
@@ -427,6 +466,7 @@ mod tests {
             let mut command = RemotingCommand::request(RequestCode(code));
             command.ext = fields;
             let _ = CreateTopic::parse(&command);
+            let _ = DeleteTopic::parse(&command);
             let _ = QueueQuery::parse(&command);
             let _ = ViewMessage::parse(&command);
             let _ = QueryMessage::parse(&command);

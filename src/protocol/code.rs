@@ -15,6 +15,8 @@ impl RequestCode {
     pub const QUERY_CONSUMER_OFFSET: Self = Self(14);
     /// Makes or changes a topic of a broker.
     pub const UPDATE_AND_CREATE_TOPIC: Self = Self(17);
+    /// What a broker says of itself.
+    pub const GET_BROKER_RUNTIME_INFO: Self = Self(28);
     /// The offset of a queue at a moment.
     pub const SEARCH_OFFSET_BY_TIMESTAMP: Self = Self(29);
     /// The offset behind the last message of a queue.
@@ -49,6 +51,12 @@ impl RequestCode {
     pub const RECALL_MESSAGE: Self = Self(370);
     /// Route of a topic, asked of a name server.
     pub const GET_ROUTEINFO_BY_TOPIC: Self = Self(105);
+    /// Every broker, asked of a name server.
+    pub const GET_BROKER_CLUSTER_INFO: Self = Self(106);
+    /// A broker forgets a topic and its messages.
+    pub const DELETE_TOPIC_IN_BROKER: Self = Self(215);
+    /// A name server forgets a topic's route.
+    pub const DELETE_TOPIC_IN_NAMESRV: Self = Self(216);
     /// Send with one-letter field names.
     pub const SEND_MESSAGE_V2: Self = Self(310);
     /// Several messages in one body, with one-letter field names.

@@ -11,7 +11,8 @@
 //! - [`route`], [`heartbeat`]: name server routes, client heartbeats
 //! - [`transaction`]: how transactions are ended and asked for
 //! - [`request_reply`], [`pull`]: how answers to requests reach who asked, how messages are read
-//! - [`admin`]: topics made, queues measured, messages looked up; [`stored`]: messages as brokers keep them
+//! - [`admin`]: topics made and deleted, queues measured, messages looked up; [`cluster_info`], [`runtime_info`]: every
+//!   broker, and what one says of itself; [`stored`]: messages as brokers keep them
 //! - [`recall`]: timer messages called back
 //! - [`trace`]: what became of messages, for RocketMQ's message trace
 //! - [`signature`]: requests signed for an account
@@ -21,6 +22,7 @@
 
 pub mod admin;
 pub mod batch;
+pub mod cluster_info;
 pub mod code;
 pub mod command;
 pub mod error;
@@ -34,6 +36,7 @@ pub mod pull;
 pub mod recall;
 pub mod request_reply;
 pub mod route;
+pub mod runtime_info;
 pub mod send;
 pub mod signature;
 pub mod stored;

@@ -138,17 +138,7 @@ impl TopicRoute {
         let mut out = String::from("{\"brokerDatas\":[");
         for (index, broker) in self.brokers.iter().enumerate() {
             out.push_str(if index > 0 { "," } else { "" });
-            out.push_str("{\"brokerAddrs\":{");
-            for (index, (id, address)) in broker.addresses.iter().enumerate() {
-                out.push_str(if index > 0 { "," } else { "" });
-                out.push_str(&format!("{key_quote}{id}{key_quote}:"));
-                push_text(&mut out, address);
-            }
-            out.push_str("},\"brokerName\":");
-            push_text(&mut out, &broker.broker_name);
-            out.push_str(",\"cluster\":");
-            push_text(&mut out, &broker.cluster);
-            out.push_str(",\"enableActingMaster\":false}");
+            broker.render(key_quote, &mut out);
         }
         out.push_str("],\"filterServerTable\":{},");
         if let Some(order) = &self.order_topic_conf {
@@ -203,7 +193,7 @@ impl TopicRoute {
 
 /// A JSON string as name servers of RocketMQ 4 write it: everything outside ASCII as `\uXXXX`. Those
 /// of 5.5.0 write UTF-8; readers take both.
-fn push_text(out: &mut String, text: &str) {
+pub(super) fn push_text(out: &mut String, text: &str) {
     out.push('"');
     for char in text.chars() {
         match char {
@@ -221,7 +211,7 @@ fn push_text(out: &mut String, text: &str) {
 
 /// Puts quotes around integers that stand where a member's name must: after `{` or `,` and before
 /// `:`. Text inside strings is left alone; anything else that is wrong is left to the JSON parser.
-fn quote_integer_keys(body: &[u8]) -> Cow<'_, [u8]> {
+pub(super) fn quote_integer_keys(body: &[u8]) -> Cow<'_, [u8]> {
     let mut out: Vec<u8> = Vec::new();
     // Up to here the body has been copied to `out`.
     let mut copied = 0;
@@ -296,7 +286,7 @@ struct WireQueues {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct WireBroker {
+pub(super) struct WireBroker {
     cluster: Option<String>,
     broker_name: Option<String>,
     broker_addrs: Option<BTreeMap<i64, Option<String>>>,
@@ -339,7 +329,22 @@ impl QueueData {
 }
 
 impl BrokerData {
-    fn of(wire: WireBroker) -> Result<Self, DecodeError> {
+    /// `key_quote` stands around the broker ids.
+    pub(super) fn render(&self, key_quote: &str, out: &mut String) {
+        out.push_str("{\"brokerAddrs\":{");
+        for (index, (id, address)) in self.addresses.iter().enumerate() {
+            out.push_str(if index > 0 { "," } else { "" });
+            out.push_str(&format!("{key_quote}{id}{key_quote}:"));
+            push_text(out, address);
+        }
+        out.push_str("},\"brokerName\":");
+        push_text(out, &self.broker_name);
+        out.push_str(",\"cluster\":");
+        push_text(out, &self.cluster);
+        out.push_str(",\"enableActingMaster\":false}");
+    }
+
+    pub(super) fn of(wire: WireBroker) -> Result<Self, DecodeError> {
         Ok(Self {
             cluster: wire.cluster.unwrap_or_default(),
             broker_name: named(wire.broker_name)?,

@@ -244,8 +244,11 @@ pub struct Target {
     pub kind: TargetKind,
     /// Name servers as `host:port`.
     pub namesrv: Vec<String>,
-    /// Brokers of the topic's route.
+    /// Brokers of the topic's route, without those left out.
     pub brokers: Vec<TargetBroker>,
+    /// Brokers whose queues were left out (`--without`), by name; absent without any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<String>,
 }
 
 /// Kind of the target.

@@ -182,10 +182,9 @@ fn facts(mode: Mode, load_model: LoadModel, kind: TargetKind) -> RunFacts {
     });
     let target = Target {
         kind,
-        namesrv: ["10.0.0.1:9876", "10.0.0.2:9876"]
-            .map(str::to_owned)
-            .to_vec(),
+        namesrv: vec!["10.0.0.1:9876".to_owned(), "10.0.0.2:9876".to_owned()],
         brokers: targets.collect(),
+        left_out: Vec::new(),
     };
     let run = Run {
         id: "run-1".to_owned(),

@@ -125,18 +125,22 @@ fn lines(
     generator(out, result, style)
 }
 
-/// What was tested, in one line; an embedded target is called what it is.
+/// What was tested, in one line, and what of it was left out; an embedded target is called what it is.
 #[must_use]
 pub fn target_line(result: &RunResult) -> String {
     let target = &result.run.target;
     let brokers = counted(target.brokers.len() as u64, "broker");
-    match target.kind {
+    let cluster = match target.kind {
         TargetKind::Embedded => {
             format!(
                 "EMBEDDED cluster in this process ({brokers} on loopback) — not Apache RocketMQ"
             )
         }
         TargetKind::Cluster => format!("cluster at {} ({brokers})", target.namesrv.join(";")),
+    };
+    match target.left_out.as_slice() {
+        [] => cluster,
+        left_out => format!("{cluster}; left out: {}", left_out.join(", ")),
     }
 }
 

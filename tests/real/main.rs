@@ -13,6 +13,7 @@ mod cluster;
 
 mod access;
 mod admin;
+mod brokers;
 mod delays;
 mod filters;
 mod flow_control;

@@ -1,6 +1,8 @@
 //! `admin`: the operations of RocketMQ's `MQAdmin`, one file each, as text and as JSON.
 
+mod brokers;
 mod create_topic;
+mod delete_topic;
 mod message;
 mod offsets;
 mod query;
@@ -37,6 +39,10 @@ pub(crate) struct AdminArgs {
 enum Operation {
     /// Makes a topic on every broker, or changes the one that is there
     CreateTopic(create_topic::CreateTopicArgs),
+    /// Deletes a topic and its messages
+    DeleteTopic(delete_topic::DeleteTopicArgs),
+    /// Says how the brokers are: disk, send queue, messages per second, version
+    Brokers(brokers::BrokersArgs),
     /// Lists the queues of a topic that may be sent to
     Queues(queues::QueuesArgs),
     /// Says what each queue of a topic has
@@ -86,6 +92,8 @@ pub(crate) struct AdminDocument {
 #[serde(untagged)]
 enum Answer {
     CreateTopic(create_topic::CreatedTopic),
+    DeleteTopic(delete_topic::TopicDeleted),
+    Brokers(brokers::Brokers),
     Queues(queues::TopicQueues),
     Offsets(offsets::TopicOffsets),
     View(Box<view::ViewedMessage>),
@@ -96,6 +104,8 @@ impl Answer {
     fn text(&self) -> String {
         match self {
             Self::CreateTopic(answer) => answer.text(),
+            Self::DeleteTopic(answer) => answer.text(),
+            Self::Brokers(answer) => answer.text(),
             Self::Queues(answer) => answer.text(),
             Self::Offsets(answer) => answer.text(),
             Self::View(answer) => answer.message.text(),
@@ -109,6 +119,8 @@ pub(crate) fn run(args: &AdminArgs) -> Exit {
     log::init(true);
     let (common, answered) = match &args.operation {
         Operation::CreateTopic(args) => (&args.common, create_topic::run(args)),
+        Operation::DeleteTopic(args) => (&args.common, delete_topic::run(args)),
+        Operation::Brokers(args) => (&args.common, brokers::run(args)),
         Operation::Queues(args) => (&args.common, queues::run(args)),
         Operation::Offsets(args) => (&args.common, offsets::run(args)),
         Operation::View(args) => (&args.common, view::run(args)),
@@ -164,7 +176,7 @@ impl From<AdminError> for Failure {
                 Exit::Connect,
                 Some("create the topic, or name another with --topic"),
             ),
-            AdminError::NoMaster { .. } => (Exit::Connect, None),
+            AdminError::NoMaster { .. } | AdminError::Masterless { .. } => (Exit::Connect, None),
             _ => (Exit::OwnError, None),
         };
         Self {

@@ -37,6 +37,12 @@ pub enum AdminError {
         /// The topic.
         topic: String,
     },
+    /// A broker without a master cannot say how it is.
+    #[error("{broker} has no master")]
+    Masterless {
+        /// Its name.
+        broker: String,
+    },
     /// There is no such message.
     #[error("{what}")]
     NoMessage {
@@ -71,7 +77,10 @@ impl AdminError {
             Self::Client(ClientError::Namesrv { .. }) | Self::Broker(_) => return None,
             Self::Refused { code, .. } => *code,
             Self::NoMessage { .. } => NO_MESSAGE,
-            Self::Client(_) | Self::NoMaster { .. } | Self::Reply { .. } => CLIENT_ERROR,
+            Self::Client(_)
+            | Self::NoMaster { .. }
+            | Self::Masterless { .. }
+            | Self::Reply { .. } => CLIENT_ERROR,
         })
     }
 }

@@ -1,5 +1,5 @@
 //! What RocketMQ's `MQAdmin` offers a producer (R84–R95): topics made, queues listed and measured, messages
-//! looked up.
+//! looked up; and of its tools what a load on somebody's cluster needs: how brokers are, topics deleted.
 //!
 //! Every call is a round of requests on the instance's own connections, beside those that carry messages,
 //! and ends within [`Admin::with_timeout`].
@@ -23,9 +23,11 @@
 //! # }
 //! ```
 //!
-//! - `topics`: make one, list its queues; `offsets`: measure queues; `lookup`: view and query messages
+//! - `topics`: make one, list its queues; `delete`: delete one; `brokers`: what they say of themselves; `offsets`: measure queues; `lookup`: view and query messages
 //! - `found`: a message as it was found; `error`: what can go wrong
 
+mod brokers;
+mod delete;
 mod error;
 mod found;
 mod lookup;
@@ -43,6 +45,8 @@ use crate::protocol::route::TopicRoute;
 use crate::protocol::{RemotingCommand, ResponseCode};
 use crate::transport::Nanos;
 
+pub use brokers::BrokerStatus;
+pub use delete::DeletedTopic;
 pub use error::AdminError;
 pub use found::FoundMessage;
 pub use lookup::{Found, KeyQuery};
@@ -116,15 +120,19 @@ impl Call {
 
     /// The topic's own route, from a name server (R84: neither one known before, nor the default topic's).
     async fn route(&self, topic: &str) -> Result<TopicRoute, AdminError> {
+        let route = self.route_seen(topic).await?;
+        for broker in &route.brokers {
+            let id = self.shared.table.id(&broker.broker_name);
+            self.shared.table.set_address(id, broker.master());
+        }
+        Ok(route)
+    }
+
+    /// The same without noting its brokers.
+    async fn route_seen(&self, topic: &str) -> Result<TopicRoute, AdminError> {
         let (control, left) = (&self.shared.control, self.left());
         match self.shared.namesrv.route(control, topic, left).await? {
-            RouteAnswer::Found(route) => {
-                for broker in &route.brokers {
-                    let id = self.shared.table.id(&broker.broker_name);
-                    self.shared.table.set_address(id, broker.master());
-                }
-                Ok(route)
-            }
+            RouteAnswer::Found(route) => Ok(route),
             RouteAnswer::NoSuchTopic => Err(AdminError::Client(ClientError::NoRoute {
                 topic: topic.to_owned(),
                 detail: "the name server knows no such topic".to_owned(),
@@ -162,14 +170,24 @@ impl Call {
         target: &Target,
         command: RemotingCommand,
     ) -> Result<RemotingCommand, AdminError> {
-        let (control, left) = (&self.shared.control, self.left());
         let address = self.shared.config.transport.send_address(&target.address);
-        let reply = control.request(&address, command, left).await?;
+        self.request_at(&address, &target.name, command).await
+    }
+
+    /// The same to this very address, which errors call so.
+    async fn request_at(
+        &self,
+        address: &str,
+        name: &str,
+        command: RemotingCommand,
+    ) -> Result<RemotingCommand, AdminError> {
+        let (control, left) = (&self.shared.control, self.left());
+        let reply = control.request(address, command, left).await?;
         if ResponseCode(reply.code) == ResponseCode::SUCCESS {
             return Ok(reply);
         }
         Err(AdminError::Refused {
-            broker: target.name.clone(),
+            broker: name.to_owned(),
             code: reply.code,
             remark: reply.remark.unwrap_or_default(),
         })

@@ -98,6 +98,35 @@ impl Admin {
         topic: &str,
         at: Option<i64>,
     ) -> Result<Vec<QueueOffsets>, AdminError> {
+        self.of_queues(topic, move |call, target, queue| async move {
+            measure(&call, &target, queue, at).await
+        })
+        .await
+    }
+
+    /// How many messages every queue of a topic has, as [`Admin::offsets`] with fewer questions.
+    ///
+    /// # Errors
+    /// As [`Admin::offsets`].
+    pub async fn lengths(&self, topic: &str) -> Result<Vec<(MessageQueue, u64)>, AdminError> {
+        self.of_queues(topic, |call, target, queue| async move {
+            let min = ask(&call, &target, &queue, QueueFigure::MinOffset).await?;
+            let max = ask(&call, &target, &queue, QueueFigure::MaxOffset).await?;
+            Ok((queue, u64::try_from(max.saturating_sub(min)).unwrap_or(0)))
+        })
+        .await
+    }
+
+    /// Measures the queues of a topic, those of different brokers at once.
+    async fn of_queues<T, W>(
+        &self,
+        topic: &str,
+        measure: impl Fn(Call, Target, MessageQueue) -> W + Clone + Send + Sync + 'static,
+    ) -> Result<Vec<T>, AdminError>
+    where
+        T: Clone + Send + 'static,
+        W: Future<Output = Result<T, AdminError>> + Send + 'static,
+    {
         let topic = topic.to_owned();
         self.call(|call| async move {
             let route = call.route(&call.wire(&topic)).await?;
@@ -105,10 +134,11 @@ impl Admin {
             let targets = masters(&route, &topic)?;
             let asked = call.each(targets, |call, target| {
                 let queues = queues_of(&route, &topic, &target);
+                let measure = measure.clone();
                 async move {
                     let mut found = Vec::new();
                     for queue in queues {
-                        found.push(measure(&call, &target, queue, at).await?);
+                        found.push(measure(call.clone(), target.clone(), queue).await?);
                     }
                     Ok(found)
                 }

@@ -7,7 +7,8 @@ use crate::client::broker_table::BrokerTable;
 use crate::client::config::QueueOrder;
 use crate::client::error::ClientError;
 use crate::client::message_queue::MessageQueue;
-use crate::client::publish_route::PublishRoute;
+use crate::client::publish_route::{NoQueue, PublishRoute};
+use crate::client::topic::left_out;
 use crate::client::validate;
 use crate::protocol::admin::CreateTopic;
 use crate::protocol::route::{MAX_QUEUES, TopicRoute};
@@ -127,7 +128,7 @@ impl Admin {
         .await
     }
 
-    /// The queues of a topic a producer may send to, as a name server knows them now (R84).
+    /// The queues of a topic a producer of this instance may send to, as a name server knows them now (R84).
     ///
     /// # Errors
     /// No route; [`ClientError::NotWritable`] where it has no queue to write to.
@@ -140,8 +141,10 @@ impl Admin {
             let route = call.route(&call.wire(&topic)).await?;
             let topic = call.shared.namespace.strip(&topic).into_owned();
             let table = BrokerTable::default();
-            match PublishRoute::build(&route, QueueOrder::ByBroker, &table, false) {
+            let without = &call.shared.config.without;
+            match PublishRoute::build(&route, QueueOrder::ByBroker, without, &table, false) {
                 Ok(publish) => Ok(publish.message_queues(&Arc::from(topic))),
+                Err(NoQueue::LeftOut { brokers }) => Err(left_out(&topic, &brokers).into()),
                 Err(error) => Err(AdminError::Client(ClientError::NotWritable {
                     topic,
                     detail: error.to_string(),

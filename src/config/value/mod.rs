@@ -7,7 +7,7 @@
 //! - [`body_size`]: sizes of bodies; [`one_of`]: how one of several is chosen
 //! - [`choice`]: one of a few names; [`switch`]: on or off
 //! - [`batch`]: size of a batch; [`message`]: keys, properties, compression
-//! - [`name`]: topic, group, namespace, tags, parts of ids; [`namesrv`]: name server addresses; [`path`]: files
+//! - [`name`]: topic, brokers, group, namespace, tags, parts of ids; [`namesrv`]: name server addresses; [`path`]: files
 //! - [`rate_plan`], [`arrivals`], [`fault_table`], [`stall`], [`warmup`]: the compound ones
 //!
 //! Nothing in here knows options, keys or files: the caller adds where a value came from.
@@ -48,7 +48,9 @@ pub use duration::DurationSetting;
 pub use fault_table::FaultTableSetting;
 pub use message::{CompressSetting, Keys, Properties};
 pub use moment::Moment;
-pub use name::{GroupName, HostName, IdPart, NamespaceName, Tags, TopicName, TopicNames};
+pub use name::{
+    BrokerNames, GroupName, HostName, IdPart, NamespaceName, Tags, TopicName, TopicNames,
+};
 pub use namesrv::NamesrvList;
 pub use one_of::ChoiceSetting;
 pub use path::{FilePath, OutputFile};

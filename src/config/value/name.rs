@@ -36,6 +36,34 @@ impl fmt::Display for TopicNames {
     }
 }
 
+/// Names of brokers, at least one, each once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BrokerNames(pub Vec<String>);
+
+impl FromStr for BrokerNames {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        let mut names: Vec<String> = Vec::new();
+        for name in text.split(',').map(str::trim) {
+            if name.is_empty() || name.contains(|c: char| c.is_whitespace() || c.is_control()) {
+                return Err(ValueError::new(format!("`{name}` is no name of a broker")));
+            }
+            if names.iter().any(|known| known == name) {
+                return Err(ValueError::new(format!("`{name}` is named twice")));
+            }
+            names.push(name.to_owned());
+        }
+        Ok(Self(names))
+    }
+}
+
+impl fmt::Display for BrokerNames {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join(","))
+    }
+}
+
 /// A producer group (R7, R8).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GroupName(pub String);
@@ -174,6 +202,21 @@ mod tests {
             ("a,SELF_TEST_TOPIC", "system topic"),
         ] {
             let error = text.parse::<TopicNames>().unwrap_err().to_string();
+            assert!(error.contains(part), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn brokers_are_a_list() {
+        let brokers: BrokerNames = "broker-0, b.1".parse().unwrap();
+        assert_eq!(brokers.to_string(), "broker-0,b.1");
+        for (text, part) in [
+            ("", "no name"),
+            ("a,,b", "no name"),
+            ("a b", "no name"),
+            ("a,a", "twice"),
+        ] {
+            let error = text.parse::<BrokerNames>().unwrap_err().to_string();
             assert!(error.contains(part), "{text}: {error}");
         }
     }

@@ -140,5 +140,6 @@ fn target(all: &[&RunResult]) -> Target {
         kind: first.kind,
         namesrv: first.namesrv.clone(),
         brokers,
+        left_out: first.left_out.clone(),
     }
 }
