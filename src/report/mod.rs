@@ -13,6 +13,7 @@
 //! - [`build`]: from summary and facts to result
 //! - [`schema`]: its JSON Schema
 //! - [`named`]: figures by name; [`runs`]: several runs of one plan; [`stored`]: results read back from files
+//! - [`bundle`]: a run's folder, its names, checksums and words
 //! - [`comparison`]: two groups of results against one another
 //! - [`json`], [`text`], [`csv`], [`markdown`]: a result in each format; [`intervals`], [`hlog`]: second by second
 //! - [`merge`]: results of shards in one
@@ -20,6 +21,7 @@
 
 pub mod bodies;
 pub mod build;
+pub mod bundle;
 pub mod comparison;
 pub mod csv;
 pub mod figures;
