@@ -8,7 +8,7 @@
 //!
 //! - [`result`]: the result, what was run against what
 //! - [`figures`]: its numbers
-//! - [`bodies`]: bytes sent and planned; `beyond`: samples behind percentiles
+//! - [`bodies`]: bytes sent and planned; `beyond`: samples behind percentiles; `attempts`: times of those after the first
 //! - [`host`]: the machine; [`part`]: one process of several
 //! - [`build`]: from summary and facts to result
 //! - [`schema`]: its JSON Schema
@@ -19,6 +19,7 @@
 //! - [`merge`]: results of shards in one
 //! - `tails`: what is left out of an unstable rate; [`style`]: colour or none
 
+mod attempts;
 mod beyond;
 pub mod bodies;
 pub mod build;
