@@ -102,6 +102,37 @@ fn a_run_that_aborted_itself_is_invalid() {
 }
 
 #[test]
+fn an_aborted_run_accounts_for_all_that_was_planned_until_then() {
+    let cluster = cluster(ClusterSpec {
+        brokers: 1,
+        behaviour: Behaviour {
+            capacity_per_s: Some(20),
+            ..Behaviour::default()
+        },
+        ..ClusterSpec::default()
+    });
+    let address = cluster.namesrv_address();
+    let run = rmq_bench()
+        .args(["-q", "--format", "json", "-n", &address, "-t", TOPIC])
+        .args(["-r", "2000", "-d", "1h", "--warmup", "0s", "--shards", "1"])
+        .args(["--in-flight", "10", "--when-late", "abort"])
+        .assert()
+        .code(12);
+    let result = json(&run.get_output().stdout);
+    accounts_close(&result);
+    assert_eq!(result["run"]["stop_reason"], "aborted");
+    let [planned, acked, unsent] =
+        ["planned", "acked", "unsent"].map(|name| number(&result, &format!("/accounts/{name}")));
+    // What was in flight is waited for; what was due besides is counted, and nothing that was not due yet.
+    assert_eq!(acked + unsent, planned, "{:?}", result["accounts"]);
+    assert!(unsent > 0 && acked <= 10, "{acked} acked, {unsent} unsent");
+    let due = result["window"]["measured_s"].as_f64().unwrap() * 2000.0;
+    #[allow(clippy::cast_precision_loss, reason = "a few messages")]
+    let apart = (planned as f64 - due).abs();
+    assert!(apart <= 2.0, "{planned} planned, {due} due");
+}
+
+#[test]
 fn a_strict_run_passes_whose_verdict_is_not_invalid() {
     // A closed loop has no schedule to miss: whatever the machine does, it is not invalid.
     let run = rmq_bench()

@@ -84,6 +84,14 @@ fn what_retries_cost_is_told() {
     let wait = u64::try_from(Duration::from_millis(20).as_nanos()).unwrap();
     assert!(number(retries, "/added_mean_ns") >= wait, "{retries}");
     assert!(number(retries, "/added_max_ns") >= number(retries, "/added_mean_ns"));
+    // Each send that recovered has its service time with the attempt that did it.
+    let later = retries["later_attempts"].as_array().unwrap();
+    assert_eq!(number(&later[0], "/attempt"), 2);
+    let recovered: u64 = later
+        .iter()
+        .map(|times| number(times, "/service/count"))
+        .sum();
+    assert_eq!(recovered, number(retries, "/recovered_sends"));
     // A refused message is not stored.
     assert_eq!(number(retries, "/possible_duplicates"), 0);
 }

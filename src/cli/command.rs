@@ -12,9 +12,12 @@ use super::exit::Exit;
 use super::merge::MergeArgs;
 use super::options::ProduceArgs;
 use super::produce::RunArgs;
+use super::rerun::RerunArgs;
 use super::schema::SchemaArgs;
 use super::version::VersionArgs;
-use super::{admin, broker, compare, doctor, help, merge, message, produce, schema, version};
+use super::{
+    admin, broker, compare, doctor, help, merge, message, produce, rerun, schema, version,
+};
 
 /// Load generator and benchmark for Apache RocketMQ.
 #[derive(Debug, Parser)]
@@ -40,6 +43,9 @@ enum Command {
     /// Does the same from a profile: smoke, steady, saturate, or a file
     #[command(after_help = help::SHORT, after_long_help = help::long())]
     Run(RunArgs),
+    /// Makes a run again, from its bundle (--bundle) or its JSON result
+    #[command(after_help = help::RERUN_SHORT, after_long_help = help::RERUN)]
+    Rerun(RerunArgs),
     /// Sets results against one another: better, worse, the same or inconclusive
     #[command(after_long_help = help::COMPARE)]
     Compare(CompareArgs),
@@ -71,6 +77,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         None => produce::produce(&cli.produce),
         Some(Command::Produce(args)) => produce::produce(&args),
         Some(Command::Run(args)) => produce::run(args),
+        Some(Command::Rerun(args)) => rerun::run(&args),
         Some(Command::Compare(args)) => compare::run(&args),
         Some(Command::Merge(args)) => merge::run(&args),
         Some(Command::Doctor(args)) => doctor::run(&args),

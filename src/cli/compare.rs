@@ -20,7 +20,7 @@ use crate::stats::Limits;
 /// Arguments of `compare`.
 #[derive(Debug, Clone, Args)]
 pub struct CompareArgs {
-    /// Baseline and candidate: a result, a result of several runs, or a folder of results
+    /// Baseline and candidate: a result, a result of several runs, a bundle, or a folder of results and bundles
     #[arg(value_name = "BASELINE CANDIDATE", num_args = 2, required_unless_present_all = ["baseline", "candidate"])]
     pair: Vec<PathBuf>,
     /// Results of the baseline, instead of the first argument: files and folders

@@ -32,6 +32,21 @@ pub(super) fn load(file: Option<&Path>) -> Result<Option<Credentials>, String> {
     }
 }
 
+/// Where the account comes from, in words without it; `None` where there is none.
+pub(super) fn whence(file: Option<&Path>) -> Option<String> {
+    match file {
+        Some(path) => Some(format!("the account: --credentials {}", path.display())),
+        None => std::env::var_os(VARIABLES[0])
+            .filter(|value| !value.is_empty())
+            .map(|_| {
+                format!(
+                    "the account: {}, or --credentials",
+                    VARIABLES[..2].join(", ")
+                )
+            }),
+    }
+}
+
 fn of_environment(lookup: impl Fn(&str) -> Option<String>) -> Result<Option<Credentials>, String> {
     let parts = VARIABLES.map(|name| lookup(name).filter(|value| !value.is_empty()));
     if parts.iter().all(Option::is_none) {

@@ -74,6 +74,10 @@ pub fn text(plan: &RunPlan) -> String {
         let what = "one HdrHistogram per second and kind of time";
         lines.push(("writes", format!("{} ({what})", hlog.display())));
     }
+    if let Some(bundle) = &report.bundle {
+        let what = "a bundle: all it takes to believe, share and repeat the run";
+        lines.push(("writes", format!("{} ({what})", bundle.display())));
+    }
     for threshold in &report.fail_if {
         lines.push(("fails if", judged(plan, threshold)));
     }

@@ -27,7 +27,9 @@ Examples:
       what stalls of the brokers do to the response time
   rmq-bench run steady --set rate=30k
       a built-in profile (smoke, steady, saturate) or a file, with one value changed
-  rmq-bench -r 50k --print-config > my.toml && rmq-bench run my.toml";
+  rmq-bench -r 50k --print-config > my.toml && rmq-bench run my.toml
+  rmq-bench -n HOST:9876 -r 20k --bundle first && rmq-bench rerun first --bundle second
+      a folder to believe, share and repeat a run by, and that run again";
 
 const CONFIGURATION: &str = "\
 Configuration:
@@ -56,7 +58,7 @@ Examples:
   rmq-bench compare before.json after.json
       eight runs before and after a change; better to let them take turns, one by one:
   rmq-bench compare --baseline before/*.json --candidate after/*.json --format md
-      a table for a ticket; folders will do as well: compare before after
+      a table for a ticket; folders will do as well, of results or bundles: compare before after
   rmq-bench compare before.json after.json --figures p99,acked_per_s --min-effect 3%
       two figures alone, each of which then takes fewer runs
 
@@ -65,6 +67,32 @@ against four are the fewest that can be told apart from chance.
 
 Exit codes: 0 better or the same, 10 worse, 11 inconclusive, 2 results that are not to be compared
 (--anyway compares them and says so), 1 results that cannot be read.";
+
+/// Under `rerun -h`.
+pub const RERUN_SHORT: &str = "\
+Options change single settings of the first run; what is left out is as it was there, whatever the
+default and the environment say. --help has details, examples and exit codes.";
+
+/// Under `rerun --help`.
+pub const RERUN: &str = "\
+Examples:
+  rmq-bench -n HOST:9876 -r 20k --bundle first
+  rmq-bench rerun first --bundle second
+      the same run again, and its own bundle; then: rmq-bench compare first second
+  rmq-bench rerun first -n OTHER:9876 -o other.json
+      the same messages at the same planned times, to another cluster
+  rmq-bench rerun result.json --duration 60s
+      from a JSON result alone, longer
+
+Settings are those of the first run, seed included, whatever the environment says; options change single
+ones. Not repeated is what was of the first occasion alone: --start-at, --output, --format, --intervals,
+--hlog, --audit, --bundle, --quiet, --no-color, --no-progress. What differs from the first run is told on
+stderr: version, machine, settings, and after the run the brokers.
+
+A bundle's files are checked against its SHA256SUMS first. It has no secrets: accounts and keys are read
+again from the files and variables the first run had them from, or from those that options name.
+
+Exit codes as those of the run; 2: this is no bundle or result, or its files were changed.";
 
 /// Under `merge --help`.
 pub const MERGE: &str = "\

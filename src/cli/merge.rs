@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::exit::Exit;
+use super::outputs::Document;
 use super::{message, outputs};
 use crate::config::value::{OutputFile, OutputFormat, ShareSetting};
 use crate::config::{Progress, ReportPlan};
@@ -17,7 +18,7 @@ use crate::verdict::Status;
 /// Arguments of `merge`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct MergeArgs {
-    /// JSON results of the processes of one run, each started with --shard
+    /// JSON results or bundles of the processes of one run, each started with --shard
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Do without the shards that have no result here; the merged one says so and is degraded
@@ -45,6 +46,7 @@ pub(crate) fn run(args: &MergeArgs) -> Exit {
         intervals: None,
         hlog: None,
         audit: None,
+        bundle: None,
         fail_if: Vec::new(),
         strict: false,
         max_error_rate: 1.0,
@@ -75,7 +77,7 @@ pub(crate) fn run(args: &MergeArgs) -> Exit {
             return Exit::Usage;
         }
     };
-    let written = outputs::write(&report, &merged);
+    let written = outputs::write(&report, Document::One(&merged));
     if written == Exit::Success {
         judged(&merged)
     } else {

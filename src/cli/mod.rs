@@ -3,9 +3,10 @@
 //! - [`command`]: the commands, parsing and dispatch; [`options`]: the options of `produce`
 //! - [`produce`]: `produce` and `run` up to the resolved plan; [`produce_run`]: the run itself
 //! - `start`, `target`, `watch`, `steadiness`, `outcome`, `outputs`, `signals`: the parts of a run; `runs`: several of one plan
+//! - `bundle`: the folder of a run; `rerun`: a run made again from it
 //! - [`compare`]: two results, or groups of them
 //! - `admin`: topics made, queues measured, messages looked up
-//! - [`doctor`]: what machine and cluster can carry
+//! - [`doctor`]: what machine and cluster can carry; `machine`: what the system says of itself
 //! - `merge`: results of several processes in one
 //! - [`dry_run`], [`broker`], [`schema`], [`version`]: the smaller commands
 //! - [`live`]: the live view; [`log`], [`message`]: everything else on stderr; [`stdout`]: results
@@ -17,6 +18,7 @@
 
 mod admin;
 pub mod broker;
+mod bundle;
 pub mod command;
 pub mod compare;
 mod connect;
@@ -29,6 +31,7 @@ pub mod figure;
 pub mod help;
 pub mod live;
 pub mod log;
+mod machine;
 mod merge;
 pub mod message;
 pub mod options;
@@ -37,6 +40,7 @@ mod outputs;
 mod probe;
 pub mod produce;
 pub mod produce_run;
+mod rerun;
 mod runs;
 mod samples;
 pub mod schema;

@@ -31,23 +31,53 @@ pub(crate) fn check_file(path: &Path) -> Result<(), String> {
     fs::remove_file(&partial).map_err(|error| refused(&error))
 }
 
-/// Writes the result everywhere it is wanted; the worst outcome counts.
-pub(crate) fn write(report: &ReportPlan, result: &RunResult) -> Exit {
-    write_with(report, &|out, format, style, width| match format {
-        OutputFormat::Text => text::write(out, result, style, width),
-        OutputFormat::Json => json::write(out, result),
-        OutputFormat::Csv => csv::write(out, result),
-        OutputFormat::Markdown => markdown::write(out, result),
-    })
+/// What a command came to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Document<'a> {
+    /// One run.
+    One(&'a RunResult),
+    /// Several of one plan.
+    Several(&'a RunsResult),
 }
 
-/// The same of several runs.
-pub(crate) fn write_runs(report: &ReportPlan, result: &RunsResult) -> Exit {
-    write_with(report, &|out, format, style, width| match format {
-        OutputFormat::Text => runs_text::write(out, result, style, width),
-        OutputFormat::Json => runs::write_json(out, result),
-        OutputFormat::Csv => runs_text::write_csv(out, result),
-        OutputFormat::Markdown => runs_text::write_markdown(out, result),
+impl<'a> Document<'a> {
+    /// The result of its first run.
+    pub(crate) fn first(self) -> Option<&'a RunResult> {
+        match self {
+            Self::One(result) => Some(result),
+            Self::Several(results) => results.runs.first(),
+        }
+    }
+
+    /// Writes it in a format, for a terminal of this width if there is one.
+    pub(crate) fn render(
+        self,
+        out: &mut dyn Write,
+        format: OutputFormat,
+        style: Style,
+        width: Option<usize>,
+    ) -> io::Result<()> {
+        match self {
+            Self::One(result) => match format {
+                OutputFormat::Text => text::write(out, result, style, width),
+                OutputFormat::Json => json::write(out, result),
+                OutputFormat::Csv => csv::write(out, result),
+                OutputFormat::Markdown => markdown::write(out, result),
+            },
+            Self::Several(result) => match format {
+                OutputFormat::Text => runs_text::write(out, result, style, width),
+                OutputFormat::Json => runs::write_json(out, result),
+                OutputFormat::Csv => runs_text::write_csv(out, result),
+                OutputFormat::Markdown => runs_text::write_markdown(out, result),
+            },
+        }
+    }
+}
+
+/// Writes the result everywhere it is wanted; the worst outcome counts.
+pub(crate) fn write(report: &ReportPlan, document: Document<'_>) -> Exit {
+    write_with(report, &|out, format, style, width| {
+        document.render(out, format, style, width)
     })
 }
 

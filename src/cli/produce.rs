@@ -2,8 +2,11 @@
 
 use clap::Args;
 
+use super::bundle::Draft;
 use super::exit::Exit;
+use super::failure::Failure;
 use super::options::ProduceArgs;
+use super::rerun::First;
 use super::{dry_run, log, message, outputs, produce_run, stdout};
 use crate::config::setting::Layer;
 use crate::config::sources::{add_set, environment, mistyped_variables};
@@ -31,16 +34,17 @@ enum Action {
 
 /// Does `produce`.
 pub(crate) fn produce(args: &ProduceArgs) -> Exit {
-    start(Ok(Sources {
+    let sources = Sources {
         profile: None,
         environment: process_environment(),
         command_line: args.given.clone(),
-    }))
+    };
+    start(Ok(sources), None)
 }
 
 /// Does `run`.
 pub(crate) fn run(args: RunArgs) -> Exit {
-    start(sources_of_run(args))
+    start(sources_of_run(args), None)
 }
 
 fn sources_of_run(args: RunArgs) -> Result<Sources, ConfigError> {
@@ -60,13 +64,14 @@ pub(super) fn process_environment() -> Layer {
     })
 }
 
-fn start(sources: Result<Sources, ConfigError>) -> Exit {
+/// Does what the sources say: a run, the one that is made again of `first` if there is one, or what is told of it.
+pub(super) fn start(sources: Result<Sources, ConfigError>, first: Option<&First>) -> Exit {
     let resolved = sources.and_then(|sources| {
         let plan = resolve(&sources)?;
         Ok((action(&sources)?, plan))
     });
     match resolved {
-        Ok((action, plan)) => act(action, plan),
+        Ok((action, plan)) => act(action, &plan, first),
         Err(error) => message::config(&error),
     }
 }
@@ -82,7 +87,7 @@ fn action(sources: &Sources) -> Result<Action, ConfigError> {
     })
 }
 
-fn act(action: Action, plan: RunPlan) -> Exit {
+fn act(action: Action, plan: &RunPlan, first: Option<&First>) -> Exit {
     if !plan.report.color {
         message::no_color();
     }
@@ -93,18 +98,24 @@ fn act(action: Action, plan: RunPlan) -> Exit {
     for note in mistyped_variables(variables).iter().chain(&plan.notes) {
         message::note(note);
     }
+    if let Some(first) = first {
+        first.tell_before(plan);
+    }
     match action {
-        Action::PrintConfig => stdout::write(&print::profile(&plan)),
-        Action::DryRun => match outputs::check(&plan.report) {
-            Ok(()) => stdout::write(&dry_run::text(&plan)),
-            Err(error) => {
-                message::error(&error);
-                Exit::OwnError
-            }
+        Action::PrintConfig => stdout::write(&print::profile(plan)),
+        Action::DryRun => match writable(plan) {
+            Ok(()) => stdout::write(&dry_run::text(plan)),
+            Err(failure) => failure.tell(),
         },
         Action::Run => {
             log::init(plan.report.color);
-            produce_run::execute(plan)
+            produce_run::execute(plan, first)
         }
     }
+}
+
+/// Whether what comes out of a run could be written; leaves nothing behind.
+fn writable(plan: &RunPlan) -> Result<(), Failure> {
+    outputs::check(&plan.report).map_err(Failure::own)?;
+    Draft::begin(&plan.report).map(drop)
 }

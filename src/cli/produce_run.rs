@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
+use super::bundle::{Draft, Lines};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::outcome::Finished;
+use super::outputs::Document;
+use super::rerun::First;
 use super::target::RunningTarget;
-use super::watch::Watch;
+use super::watch::{BUNDLE, Watch};
 use super::{connect, message, outputs, probe, runs, samples, signals, start};
 use crate::client::ClientInstance;
 use crate::client::error::denies_access;
@@ -20,16 +23,15 @@ use crate::report::figures::ThresholdOutcome;
 use crate::report::{Host, RunResult, build_result, named};
 use crate::verdict::Status;
 
-/// Carries out a plan and reports it.
-#[must_use]
-#[allow(clippy::needless_pass_by_value, reason = "a run owns its plan")]
-pub fn execute(plan: RunPlan) -> Exit {
-    run(&plan).unwrap_or_else(|failure| failure.tell())
+/// Carries out a plan and reports it; says what differs from the run that it is made again of, if it is.
+pub(super) fn execute(plan: &RunPlan, first: Option<&First>) -> Exit {
+    run(plan, first).unwrap_or_else(|failure| failure.tell())
 }
 
-fn run(plan: &RunPlan) -> Result<Exit, Failure> {
+fn run(plan: &RunPlan, first: Option<&First>) -> Result<Exit, Failure> {
     let start_at = start::instant(plan)?;
     outputs::check(&plan.report).map_err(Failure::own)?;
+    let draft = Draft::begin(&plan.report)?;
     let stop = Arc::new(StopSignal::default());
     signals::listen(Arc::clone(&stop));
     if let Target::Embedded(settings) = &plan.target {
@@ -47,14 +49,24 @@ fn run(plan: &RunPlan) -> Result<Exit, Failure> {
         ));
     }
     if plan.runs > 1 {
-        return runs::execute(plan, &stop);
+        return runs::execute(plan, &stop, draft, first);
     }
     if let Some(at) = start_at {
         start::wait_to_connect(at, &stop)?;
     }
-    let measured = measure(plan, stop, start_at)?;
-    let written = outputs::write(&plan.report, &measured.result);
+    let lines = draft.as_ref().map(|draft| draft.lines(None));
+    let measured = measure_into(plan, stop, start_at, lines.as_ref())?;
+    let document = Document::One(&measured.result);
+    let mut written = outputs::write(&plan.report, document);
+    if let Some(draft) = draft.filter(|_| measured.bundle_can_be_whole())
+        && draft.finish(plan, document) != Exit::Success
+    {
+        written = Exit::OwnError;
+    }
     measured.check()?;
+    if let Some(first) = first {
+        first.tell_after(plan, std::slice::from_ref(&measured.result));
+    }
     Ok(exit_code(plan, &measured, written))
 }
 
@@ -62,13 +74,18 @@ fn run(plan: &RunPlan) -> Result<Exit, Failure> {
 pub(super) struct Measured {
     pub(super) result: RunResult,
     summary: Summary,
-    /// The lines of `--intervals` and `--audit` could be written.
-    lines_written: bool,
+    /// Options whose lines could not be written.
+    unwritten: Vec<&'static str>,
     /// Kinds of refusals that were refusals of access.
     denials: Vec<Label>,
 }
 
 impl Measured {
+    /// Whether all lines of the run are in its bundle; if not, it has been said.
+    pub(super) fn bundle_can_be_whole(&self) -> bool {
+        !self.unwritten.contains(&BUNDLE)
+    }
+
     /// Whether the accounts close.
     ///
     /// # Errors
@@ -91,6 +108,19 @@ pub(super) fn measure(
     stop: Arc<StopSignal>,
     start_at: Option<jiff::Timestamp>,
 ) -> Result<Measured, Failure> {
+    measure_into(plan, stop, start_at, None)
+}
+
+/// The same, with the lines of a bundle.
+///
+/// # Errors
+/// As [`measure`].
+pub(super) fn measure_into(
+    plan: &RunPlan,
+    stop: Arc<StopSignal>,
+    start_at: Option<jiff::Timestamp>,
+    bundle: Option<&Lines>,
+) -> Result<Measured, Failure> {
     let host = Host::read();
     let target = RunningTarget::start(&plan.target)?;
     let mut client = plan.client.clone();
@@ -102,7 +132,7 @@ pub(super) fn measure(
     instance.start()?;
     instance.register_group(&plan.send.group)?;
     let probed = probe::run(plan, &instance, &stop)?;
-    let mut watch = Watch::new(plan, Arc::clone(&instance)).map_err(Failure::own)?;
+    let mut watch = Watch::new(plan, Arc::clone(&instance), bundle).map_err(Failure::own)?;
     let load = LoadRun {
         plan: plan.load.clone(),
         instance: Arc::clone(&instance),
@@ -161,7 +191,7 @@ pub(super) fn measure(
         denials: denials(&outcome),
         result,
         summary,
-        lines_written: watched.lines_written,
+        unwritten: watched.unwritten,
     })
 }
 
@@ -223,9 +253,9 @@ pub(super) fn exit_code(plan: &RunPlan, measured: &Measured, written: Exit) -> E
         result,
         summary,
         denials,
-        lines_written,
+        unwritten,
     } = measured;
-    let written = if *lines_written {
+    let written = if unwritten.is_empty() {
         written
     } else {
         Exit::OwnError

@@ -3,9 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::bundle::{Draft, Lines};
 use super::exit::Exit;
 use super::failure::Failure;
-use super::produce_run::{exit_code, measure};
+use super::outputs::Document;
+use super::produce_run::{exit_code, measure_into};
+use super::rerun::First;
 use super::{message, outputs};
 use crate::config::RunPlan;
 use crate::config::setting::SettingValue;
@@ -22,19 +25,27 @@ const SEEDS: u64 = 1 << 53;
 /// # Errors
 /// [`Failure`] when the first run gives no result; what a later one lacks is told, and the runs before
 /// it are reported.
-pub(super) fn execute(plan: &RunPlan, stop: &Arc<StopSignal>) -> Result<Exit, Failure> {
+pub(super) fn execute(
+    plan: &RunPlan,
+    stop: &Arc<StopSignal>,
+    draft: Option<Draft>,
+    first: Option<&First>,
+) -> Result<Exit, Failure> {
     let mut runs: Vec<RunResult> = Vec::new();
     let mut exits = Vec::new();
+    let mut bundle_can_be_whole = true;
     let mut failure = None;
     for number in 1..=plan.runs {
         if stop.level() > StopLevel::None {
             break;
         }
         message::note(&format_args!("run {number} of {}", plan.runs));
-        match one(plan, number, stop) {
-            Ok((result, exit)) => {
-                runs.push(result);
-                exits.push(exit);
+        let lines = draft.as_ref().map(|draft| draft.lines(Some(number)));
+        match one(plan, number, stop, lines.as_ref()) {
+            Ok(made) => {
+                runs.push(made.result);
+                exits.push(made.exit);
+                bundle_can_be_whole &= made.bundle_can_be_whole;
             }
             Err(failed) if runs.is_empty() => return Err(failed),
             Err(failed) => {
@@ -55,7 +66,16 @@ pub(super) fn execute(plan: &RunPlan, stop: &Arc<StopSignal>) -> Result<Exit, Fa
         runs,
     });
     result.thresholds = thresholds(plan, &result);
-    let written = outputs::write_runs(&plan.report, &result);
+    let document = Document::Several(&result);
+    let mut written = outputs::write(&plan.report, document);
+    if let Some(draft) = draft.filter(|_| bundle_can_be_whole)
+        && draft.finish(plan, document) != Exit::Success
+    {
+        written = Exit::OwnError;
+    }
+    if let Some(first) = first {
+        first.tell_after(plan, &result.runs);
+    }
     if interrupted {
         return Ok(Exit::Interrupted);
     }
@@ -79,8 +99,22 @@ pub(super) fn execute(plan: &RunPlan, stop: &Arc<StopSignal>) -> Result<Exit, Fa
     })
 }
 
-/// One of the runs, and how it alone would have ended but for thresholds.
-fn one(plan: &RunPlan, number: u64, stop: &Arc<StopSignal>) -> Result<(RunResult, Exit), Failure> {
+/// What one of the runs came to.
+struct Made {
+    result: RunResult,
+    /// How it alone would have ended but for thresholds.
+    exit: Exit,
+    /// All its lines are in the bundle.
+    bundle_can_be_whole: bool,
+}
+
+/// Makes one of the runs.
+fn one(
+    plan: &RunPlan,
+    number: u64,
+    stop: &Arc<StopSignal>,
+    bundle: Option<&Lines>,
+) -> Result<Made, Failure> {
     let mut plan = plan.clone();
     let base_seed = plan.load.seed;
     plan.load.seed = seed(base_seed, number);
@@ -94,7 +128,7 @@ fn one(plan: &RunPlan, number: u64, stop: &Arc<StopSignal>) -> Result<(RunResult
     for path in [&mut plan.report.intervals, &mut plan.report.audit] {
         *path = path.as_deref().map(|path| numbered(path, number));
     }
-    let mut measured = measure(&plan, Arc::clone(stop), None)?;
+    let mut measured = measure_into(&plan, Arc::clone(stop), None, bundle)?;
     measured.check()?;
     measured.result.run.repetition = Some(Repetition {
         number,
@@ -104,7 +138,11 @@ fn one(plan: &RunPlan, number: u64, stop: &Arc<StopSignal>) -> Result<(RunResult
     // They are judged on the medians; the run's own outcome stands in its result.
     plan.report.fail_if.clear();
     let exit = exit_code(&plan, &measured, Exit::Success);
-    Ok((measured.result, exit))
+    Ok(Made {
+        exit,
+        bundle_can_be_whole: measured.bundle_can_be_whole(),
+        result: measured.result,
+    })
 }
 
 fn thresholds(plan: &RunPlan, result: &RunsResult) -> Vec<ThresholdOutcome> {

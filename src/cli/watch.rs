@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use super::bundle::Lines;
 use super::live::{LiveBroker, LiveMode, LiveSnapshot, LiveView, Phase};
 use super::message;
 use super::steadiness::Steadiness;
@@ -19,6 +20,9 @@ use crate::transport::Nanos;
 
 /// A rate over less than this says nothing.
 const SHORTEST_SHOWN: Duration = Duration::from_millis(100);
+
+/// Option of a bundle's files.
+pub(crate) const BUNDLE: &str = "--bundle";
 
 /// A file written line by line; the first failure is told, and reported at the end.
 struct LineFile {
@@ -51,6 +55,21 @@ impl LineFile {
     }
 }
 
+/// Writes the same lines to each of these files.
+fn write_each(files: &mut [LineFile], lines: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) {
+    if files.is_empty() {
+        return;
+    }
+    let mut text = Vec::new();
+    let rendered = lines(&mut text);
+    for file in files {
+        file.write(|out| match &rendered {
+            Ok(()) => out.write_all(&text),
+            Err(error) => Err(io::Error::new(error.kind(), error.to_string())),
+        });
+    }
+}
+
 fn unwritable(option: &str, path: &Path, error: &io::Error) -> String {
     format!("{option}: cannot write to {}: {error}", path.display())
 }
@@ -58,10 +77,10 @@ fn unwritable(option: &str, path: &Path, error: &io::Error) -> String {
 /// Takes in each second of a run.
 pub(crate) struct Watch {
     view: LiveView,
-    intervals: Option<LineFile>,
-    hlog: Option<LineFile>,
+    intervals: Vec<LineFile>,
+    hlog: Vec<LineFile>,
     log: IntervalLog,
-    audit: Option<LineFile>,
+    audit: Vec<LineFile>,
     instance: Arc<ClientInstance>,
     plan: Totals,
     seen: Seen,
@@ -73,8 +92,8 @@ pub(crate) struct Watch {
 pub(crate) struct Watched {
     /// By how much sends in flight grew over the window.
     pub(crate) in_flight_growth: Option<u64>,
-    /// Whether every line was written.
-    pub(crate) lines_written: bool,
+    /// Options whose files could not be written.
+    pub(crate) unwritten: Vec<&'static str>,
     /// The longest time one second took to show and write.
     pub(crate) longest_write: Duration,
     pub(crate) steadiness: Steadiness,
@@ -116,12 +135,21 @@ impl Seen {
 }
 
 impl Watch {
-    /// Opens the files before anything is sent, so that a wrong path costs no run.
-    pub(crate) fn new(plan: &RunPlan, instance: Arc<ClientInstance>) -> Result<Self, String> {
-        let open = |option, path: &Option<PathBuf>| {
-            let created = path.as_ref().map(|path| LineFile::create(option, path));
-            created.transpose()
+    /// Opens the files, those of a bundle among them, before anything is sent, so that a wrong path costs no run.
+    pub(crate) fn new(
+        plan: &RunPlan,
+        instance: Arc<ClientInstance>,
+        bundle: Option<&Lines>,
+    ) -> Result<Self, String> {
+        let open = |option, path: &Option<PathBuf>, in_bundle: Option<&PathBuf>| {
+            let named = path.iter().map(|path| (option, path));
+            let bundled = in_bundle.into_iter().map(|path| (BUNDLE, path));
+            let files = named.chain(bundled);
+            files
+                .map(|(option, path)| LineFile::create(option, path))
+                .collect::<Result<Vec<_>, _>>()
         };
+        let report = &plan.report;
         let planned_per_s = match &plan.load.model {
             LoadModel::Open(offered) => {
                 let whole = offered.steady_per_s();
@@ -131,10 +159,14 @@ impl Watch {
         };
         let bound = plan.load.bound;
         Ok(Self {
-            intervals: open("--intervals", &plan.report.intervals)?,
-            hlog: open("--hlog", &plan.report.hlog)?,
+            intervals: open(
+                "--intervals",
+                &report.intervals,
+                bundle.map(|lines| &lines.intervals),
+            )?,
+            hlog: open("--hlog", &report.hlog, bundle.map(|lines| &lines.hlog))?,
             log: IntervalLog::default(),
-            audit: open("--audit", &plan.report.audit)?,
+            audit: open("--audit", &report.audit, None)?,
             view: LiveView::new(LiveMode::choose(&plan.report)),
             instance,
             plan: Totals {
@@ -192,23 +224,19 @@ impl Watch {
         self.seen.retries += counters.retries();
         self.seen.errors += counters.failed + counters.unknown;
         self.seen.unsent += counters.unsent;
-        if let Some(file) = &mut self.intervals {
-            file.write(|out| intervals::write(out, &interval));
-        }
+        write_each(&mut self.intervals, |out| intervals::write(out, &interval));
         self.log(second, &names);
-        if let Some(file) = &mut self.audit {
-            file.write(|out| {
-                for record in second.audit {
-                    let broker = record.broker.and_then(|id| names.get(id.index()));
-                    let line = serde_json::json!({
-                        "id": record.id.as_str(), "outcome": record.outcome,
-                        "broker": broker, "queue": record.queue_id,
-                    });
-                    writeln!(out, "{line}")?;
-                }
-                Ok(())
-            });
-        }
+        write_each(&mut self.audit, |out| {
+            for record in second.audit {
+                let broker = record.broker.and_then(|id| names.get(id.index()));
+                let line = serde_json::json!({
+                    "id": record.id.as_str(), "outcome": record.outcome,
+                    "broker": broker, "queue": record.queue_id,
+                });
+                writeln!(out, "{line}")?;
+            }
+            Ok(())
+        });
         if second.length >= SHORTEST_SHOWN {
             self.view.update(&self.snapshot(second, &interval));
         }
@@ -216,9 +244,6 @@ impl Watch {
 
     /// The lines of the interval log; nothing of the warm-up.
     fn log(&mut self, second: &RunSecond<'_>, names: &[String]) {
-        let Some(file) = &mut self.hlog else {
-            return;
-        };
         if !matches!(second.phase, RunPhase::Measure | RunPhase::Drain) {
             return;
         }
@@ -227,7 +252,7 @@ impl Watch {
         let end = second.elapsed.saturating_sub(warmed_up(second));
         // One that began in the warm-up has only what is of the window.
         let length = second.length.min(end);
-        file.write(|out| {
+        write_each(&mut self.hlog, |out| {
             log.begin(out, window, &plan.title)?;
             log.second(
                 out,
@@ -287,17 +312,12 @@ impl Watch {
             .seen
             .in_flight_first
             .map(|first| self.seen.in_flight_last.saturating_sub(first));
-        if let Some(file) = &mut self.hlog {
-            let log = &self.log;
-            file.write(|out| log.end(out));
-        }
-        let failed = [self.intervals, self.hlog, self.audit]
-            .iter()
-            .flatten()
-            .any(|file| file.failed.is_some());
+        write_each(&mut self.hlog, |out| self.log.end(out));
+        let files = [self.intervals, self.hlog, self.audit];
+        let failed = files.iter().flatten().filter(|file| file.failed.is_some());
         Watched {
             in_flight_growth: growth,
-            lines_written: !failed,
+            unwritten: failed.map(|file| file.option).collect(),
             longest_write: self.longest_write,
             steadiness: self.steadiness,
         }

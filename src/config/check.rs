@@ -548,5 +548,23 @@ fn files(settings: &Settings) -> Result<(), ConfigError> {
         }
         before.push((key, &given.value.0));
     }
-    Ok(())
+    let Some(bundle) = &settings.bundle else {
+        return Ok(());
+    };
+    match before
+        .iter()
+        .find(|(_, path)| path.starts_with(&bundle.value.0))
+    {
+        None => Ok(()),
+        Some((other, path)) => Err(ConfigError::Contradiction {
+            key: "bundle",
+            source_of_value: bundle.source.clone(),
+            other,
+            reason: format!(
+                "{} would be in the bundle, which is made whole",
+                path.display()
+            ),
+            hint: format!("give --{other} a file outside of it"),
+        }),
+    }
 }

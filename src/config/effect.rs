@@ -4,6 +4,7 @@
 use super::plan::LeftOut;
 use super::setting::Given;
 use super::settings::Settings;
+use super::value::ArrivalsSetting;
 use crate::client::{CompressionKind, FaultGeneration};
 use crate::load::{ResponderKind, SendMode};
 
@@ -88,6 +89,7 @@ pub(crate) fn left_out(settings: &Settings) -> Vec<LeftOut> {
     }
     for (holds, reason, keys) in conditions(settings)
         .into_iter()
+        .chain([of_a_record(settings)])
         .chain(of_choices(settings))
         .chain(of_avoidance(settings))
     {
@@ -193,6 +195,11 @@ fn conditions(settings: &Settings) -> [Condition; 18] {
             &["retries"],
         ),
     ]
+}
+
+fn of_a_record(settings: &Settings) -> Condition {
+    let is_recorded = matches!(settings.arrivals.value, ArrivalsSetting::Recorded(_));
+    (is_recorded, "the times of a record are its rate", &["rate"])
 }
 
 /// Choices where there is nothing to choose from.

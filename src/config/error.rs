@@ -98,7 +98,7 @@ fn name(key: &str) -> String {
 fn place(key: &str, source: &Source) -> String {
     match source {
         Source::CommandLine | Source::Default => name(key),
-        Source::Profile { .. } | Source::Environment(_) => {
+        Source::Profile { .. } | Source::Environment(_) | Source::FirstRun(_) => {
             format!("{}, set by {source}", name(key))
         }
     }

@@ -12,7 +12,7 @@
 //!
 //! - [`settings`]: the list; [`setting`]: what an entry of it is
 //! - [`value`]: values as people write them; [`threshold`]: conditions of `--fail-if`
-//! - [`profile`], [`sources`]: TOML files, environment, precedence
+//! - [`profile`], [`sources`]: TOML files, environment, precedence; [`first_run`]: a run that is made again
 //! - [`resolve`](mod@resolve), `check`, `effect`: what may run, what contradicts, what has no effect
 //! - [`plan`]: the result; [`print`](mod@print): the same as a profile; [`schema`]: what a profile may hold
 //! - [`error`], [`suggest`]: what to tell whom it did not work for
@@ -20,6 +20,7 @@
 mod check;
 mod effect;
 pub mod error;
+pub mod first_run;
 pub mod plan;
 pub mod print;
 pub mod profile;

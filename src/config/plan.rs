@@ -113,6 +113,8 @@ pub struct ReportPlan {
     pub hlog: Option<PathBuf>,
     /// File for one JSON line per message.
     pub audit: Option<PathBuf>,
+    /// Folder for everything about the run.
+    pub bundle: Option<PathBuf>,
     /// Conditions that fail the run.
     pub fail_if: Vec<Threshold>,
     /// Whether an invalid verdict fails the run.

@@ -76,6 +76,10 @@ impl Profile {
                     known.key
                 ),
             })?;
+            let texts = match known.key {
+                "arrivals" => texts.iter().map(|text| beside(name, text)).collect(),
+                _ => texts,
+            };
             let source = Source::Profile {
                 file: name.to_owned(),
                 line,
@@ -86,6 +90,17 @@ impl Profile {
             name: name.to_owned(),
             values,
         })
+    }
+}
+
+/// `@FILE` in the profile of this path, seen from where the process is.
+fn beside(profile: &str, text: &str) -> String {
+    let folder = Path::new(profile).parent();
+    match (text.strip_prefix('@'), folder) {
+        (Some(file), Some(folder)) if !file.is_empty() => {
+            format!("@{}", folder.join(file).display())
+        }
+        _ => text.to_owned(),
     }
 }
 
@@ -165,6 +180,20 @@ mod tests {
             let error = Profile::parse("x.toml", text).expect_err(text).to_string();
             assert!(error.contains(part), "{text}: {error}");
             assert!(error.contains("x.toml"), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_record_is_looked_for_beside_the_profile() {
+        for (profile, text, found) in [
+            ("a/b.toml", "@c.txt", "@a/c.txt"),
+            ("b.toml", "@c.txt", "@c.txt"),
+            ("/a/b.toml", "@../c.txt", "@/a/../c.txt"),
+            ("a/b.toml", "@/c.txt", "@/c.txt"),
+            ("a/b.toml", "poisson", "poisson"),
+        ] {
+            let read = Profile::parse(profile, &format!("arrivals = \"{text}\"")).expect("valid");
+            assert_eq!(read.values["arrivals"].texts, [found], "{profile}: {text}");
         }
     }
 

@@ -466,6 +466,7 @@ fn report(settings: Settings) -> ReportPlan {
         intervals: settings.intervals.map(|given| given.value.0),
         hlog: settings.hlog.map(|given| given.value.0),
         audit: settings.audit.map(|given| given.value.0),
+        bundle: settings.bundle.map(|given| given.value.0),
         fail_if: settings.fail_if.value,
         strict: settings.strict.value.0,
         max_error_rate: settings.max_error_rate.value.fraction(),

@@ -44,6 +44,26 @@ impl Setting {
     pub fn is_action(&self) -> bool {
         matches!(self.key, "print-config" | "dry-run")
     }
+
+    /// Whether it is part of what a run is, and not of one occasion alone: when it began, where its files went, what
+    /// was shown.
+    #[must_use]
+    pub fn is_repeated(&self) -> bool {
+        !self.is_action()
+            && !matches!(
+                self.key,
+                "start-at"
+                    | "output"
+                    | "format"
+                    | "intervals"
+                    | "hlog"
+                    | "audit"
+                    | "bundle"
+                    | "quiet"
+                    | "no-color"
+                    | "no-progress"
+            )
+    }
 }
 
 /// Groups of settings in the help.
@@ -106,6 +126,8 @@ pub enum Source {
     },
     /// This environment variable.
     Environment(String),
+    /// The run that is made again, by the bundle or result it is known from.
+    FirstRun(String),
     /// An option, or `--set` of `run`.
     CommandLine,
 }
@@ -116,6 +138,7 @@ impl Display for Source {
             Self::Default => f.write_str("default"),
             Self::Profile { file, line } => write!(f, "profile {file}, line {line}"),
             Self::Environment(variable) => write!(f, "environment {variable}"),
+            Self::FirstRun(from) => write!(f, "first run, {from}"),
             Self::CommandLine => f.write_str("command line"),
         }
     }

@@ -336,7 +336,8 @@ settings! {
     /// How planned times follow one another: constant, poisson, bursts:N or @FILE
     ///
     /// poisson: independent of one another, at the rate; bursts:N: N at once; @FILE: as recorded, a time in
-    /// seconds per line, ascending, from the begin of the run on, warm-up included, and no --rate.
+    /// seconds per line, ascending, from the begin of the run on, warm-up included, and no --rate. In a profile a
+    /// relative FILE counts from the profile's folder.
     Pacing "arrivals" "KIND" arrivals: Given<ArrivalsSetting> = "constant";
     /// Seed of everything random in the run
     Pacing "seed" "N" seed: Given<CountSetting> = "1";
@@ -406,6 +407,12 @@ settings! {
     /// For checking afterwards that what was acknowledged is stored. It is kept in memory for a
     /// second at a time and costs CPU: leave it out of runs for figures.
     Output "audit" "FILE" audit: Option<Given<FilePath>>;
+    /// A folder with all it takes to believe, share and repeat the run: settings, result, histograms, checksums
+    ///
+    /// It is made beside its place while the run goes on, and stands there whole or not at all; one that is there must
+    /// be empty. It has no secrets: of accounts and keys the names of their files alone. `rmq-bench rerun FOLDER` makes
+    /// the run again.
+    Output "bundle" "FOLDER" bundle: Option<Given<FilePath>>;
     /// Fail the run (exit code 10) when this holds, as in 'p99>20ms' (repeatable)
     ///
     /// Figures: p50 p90 p95 p99 p999 p9999 max mean of the response time, or of another one with

@@ -50,6 +50,18 @@ pub fn samples_needed(part: PartsOfTenThousand) -> u64 {
     (SAMPLES_BEYOND * 10_000).div_ceil(beyond.into())
 }
 
+/// Rank of a percentile among so many values, from 1.
+fn rank(part: PartsOfTenThousand, count: u64) -> u64 {
+    let rank = (u128::from(count) * u128::from(part)).div_ceil(10_000);
+    u64::try_from(rank).unwrap_or(u64::MAX).max(1)
+}
+
+/// Samples beyond a percentile of so many values, of which `at_once` at a time were counted at once and are one.
+#[must_use]
+pub fn samples_beyond(part: PartsOfTenThousand, count: u64, at_once: u64) -> u64 {
+    count.saturating_sub(rank(part, count)) / at_once.max(1)
+}
+
 /// Distribution of one kind of time.
 ///
 /// `C` is the type of a cell's count: `u32` for what one second can hold, `u64` for totals.
@@ -265,12 +277,10 @@ impl<C: Counter> LatencyHistogram<C> {
     /// Rank of a percentile that may be stated, from 1.
     fn stated_rank(&self, part: PartsOfTenThousand) -> Option<u64> {
         let count = self.count();
-        let rank = (u128::from(count) * u128::from(part))
-            .div_ceil(10_000)
-            .max(1);
-        let rank = u64::try_from(rank).ok()?;
+        let rank = rank(part, count);
         let needed = if part == P50 { 0 } else { SAMPLES_BEYOND };
-        (count >= rank && (count - rank) / self.at_once >= needed).then_some(rank)
+        let beyond = samples_beyond(part, count, self.at_once);
+        (count >= rank && beyond >= needed).then_some(rank)
     }
 
     /// The same with no run open; a copy only where one is, so never of totals.

@@ -110,6 +110,8 @@ pub struct Recorder<C: Counter = u32> {
     queue: LatencyHistogram<C>,
     failures: LatencyHistogram<C>,
     receive_delay: LatencyHistogram<C>,
+    /// Service times of acknowledged attempts after the first, by their number from the second on.
+    later: Vec<LatencyHistogram<C>>,
     brokers: Vec<BrokerRecord<C>>,
 }
 
@@ -142,6 +144,7 @@ impl<C: Counter> Recorder<C> {
             queue: LatencyHistogram::new(),
             failures: LatencyHistogram::new(),
             receive_delay: LatencyHistogram::new(),
+            later: Vec::new(),
             brokers: (0..brokers).map(|_| BrokerRecord::new()).collect(),
         }
     }
@@ -221,14 +224,14 @@ impl<C: Counter> Recorder<C> {
         self.ended(attempts, true);
         let queue = times.written_ns.saturating_sub(times.submitted_ns);
         self.queue.record_n(queue, cells);
+        let service = times.received_ns.saturating_sub(times.written_ns);
         if attempts > 1 {
-            self.retry_cost(queue);
+            self.retry_cost(queue, service, attempts);
         }
         let record = self.broker_mut(broker);
         record.acked += count;
         let response = times.received_ns.saturating_sub(times.intended_ns);
         record.response.record_n(response, cells);
-        let service = times.received_ns.saturating_sub(times.written_ns);
         record.service.record_n(service, cells);
     }
 
@@ -302,11 +305,22 @@ impl<C: Counter> Recorder<C> {
     }
 
     #[cold]
-    fn retry_cost(&mut self, queue_ns: u64) {
+    fn retry_cost(&mut self, queue_ns: u64, service_ns: u64, attempts: u32) {
         let counters = &mut self.counters;
         let all = queue_ns.saturating_mul(self.weight.count);
         counters.retry_ns = counters.retry_ns.saturating_add(all);
         counters.longest_retry_ns = counters.longest_retry_ns.max(queue_ns);
+        let cells = self.weight.cells;
+        let index = attempts.saturating_sub(2) as usize;
+        self.later_mut(index).record_n(service_ns, cells);
+    }
+
+    #[cold]
+    fn later_mut(&mut self, index: usize) -> &mut LatencyHistogram<C> {
+        if index >= self.later.len() {
+            self.later.resize_with(index + 1, LatencyHistogram::new);
+        }
+        &mut self.later[index]
     }
 
     #[inline]
@@ -330,6 +344,9 @@ impl<C: Counter> Recorder<C> {
         self.queue.add(&other.queue);
         self.failures.add(&other.failures);
         self.receive_delay.add(&other.receive_delay);
+        for (index, times) in other.later.iter().enumerate() {
+            self.later_mut(index).add(times);
+        }
         for (index, broker) in other.brokers.iter().enumerate() {
             self.broker_mut(index).merge(broker);
         }
@@ -343,6 +360,7 @@ impl<C: Counter> Recorder<C> {
         self.queue.clear();
         self.failures.clear();
         self.receive_delay.clear();
+        self.later.iter_mut().for_each(LatencyHistogram::clear);
         self.brokers.iter_mut().for_each(BrokerRecord::clear);
     }
 
@@ -398,6 +416,12 @@ impl<C: Counter> Recorder<C> {
     #[must_use]
     pub fn receive_delay(&self) -> &LatencyHistogram<C> {
         &self.receive_delay
+    }
+
+    /// Written → received of the attempts after the first that were acknowledged, from the second on.
+    #[must_use]
+    pub fn later_attempts(&self) -> &[LatencyHistogram<C>] {
+        &self.later
     }
 
     /// Intended → received, of acknowledged sends on all brokers.

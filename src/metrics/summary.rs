@@ -143,6 +143,12 @@ impl Summary {
         &self.service
     }
 
+    /// Written → received of the acknowledged attempts after the first, from the second on.
+    #[must_use]
+    pub fn later_attempts(&self) -> &[LatencyHistogram<u64>] {
+        self.totals.later_attempts()
+    }
+
     /// Received → read: what the times would be longer by without the kernel's stamps.
     #[must_use]
     pub fn receive_delay(&self) -> &LatencyHistogram<u64> {

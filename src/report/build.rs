@@ -11,7 +11,8 @@ use crate::verdict::Verdict;
 
 use super::bodies::{BodyFigures, PlannedSizes};
 use super::figures::{
-    Accounts, Avoidance, BrokerFigures, GeneratorFigures, Latency, Rates, ReceiveTimes, Retries,
+    Accounts, AttemptTimes, Avoidance, BrokerFigures, GeneratorFigures, Latency, Rates,
+    ReceiveTimes, Retries,
 };
 use super::flow_control;
 use super::host::{Host, Memory};
@@ -174,6 +175,14 @@ fn retries(summary: &Summary, attempts_allowed: u32) -> Retries {
         added_mean_ns: counters.retry_ns.checked_div(recovered),
         added_max_ns: (recovered > 0).then_some(counters.longest_retry_ns),
         by_attempt,
+        later_attempts: (2..)
+            .zip(summary.later_attempts())
+            .filter(|(_, times)| !times.is_empty())
+            .map(|(attempt, times)| AttemptTimes {
+                attempt,
+                service: times.summary(),
+            })
+            .collect(),
         by_reason: counters.retry_reasons.to_map(),
     }
 }

@@ -90,8 +90,21 @@ pub struct Retries {
     pub added_max_ns: Option<u64>,
     /// How many attempts were the first, second, … of their send; as long as attempts were allowed.
     pub by_attempt: Vec<u64>,
+    /// Service times of the acknowledged attempts after the first, by their number; those of the first attempts are the
+    /// rest of `latency.service`. Absent where none was, and in oneway mode.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub later_attempts: Vec<AttemptTimes>,
     /// Attempts after the first, by the kind of failure before them.
     pub by_reason: BTreeMap<String, u64>,
+}
+
+/// Times of the attempts of one number.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AttemptTimes {
+    /// Number of the attempt among those of its send, from 2 on.
+    pub attempt: u64,
+    /// From its first byte to its answer.
+    pub service: LatencySummary,
 }
 
 /// Distributions of the times of sends.

@@ -8,18 +8,22 @@
 //!
 //! - [`result`]: the result, what was run against what
 //! - [`figures`]: its numbers
-//! - [`bodies`]: bytes sent and planned
+//! - [`bodies`]: bytes sent and planned; `beyond`: samples behind percentiles; `attempts`: times of those after the first
 //! - [`host`]: the machine; [`part`]: one process of several
 //! - [`build`]: from summary and facts to result
 //! - [`schema`]: its JSON Schema
 //! - [`named`]: figures by name; [`runs`]: several runs of one plan; [`stored`]: results read back from files
+//! - [`bundle`]: a run's folder, its names, checksums and words
 //! - [`comparison`]: two groups of results against one another
 //! - [`json`], [`text`], [`csv`], [`markdown`]: a result in each format; [`intervals`], [`hlog`]: second by second
 //! - [`merge`]: results of shards in one
 //! - `tails`: what is left out of an unstable rate; [`style`]: colour or none
 
+mod attempts;
+mod beyond;
 pub mod bodies;
 pub mod build;
+pub mod bundle;
 pub mod comparison;
 pub mod csv;
 pub mod figures;

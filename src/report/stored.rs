@@ -1,4 +1,4 @@
-//! Results read back from files: of one run, of several in one document, or of a folder.
+//! Results read back from files: of one run, of several in one document, or of a folder; a bundle is its one result.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use super::bundle::{is_bundle, result_file};
 use super::json::{self, ReadResultError};
 use super::result::RunResult;
 use super::runs::{self, RunsResult};
@@ -49,7 +50,7 @@ pub enum StoredError {
         path: PathBuf,
     },
     /// No `.json` file in the folder, or no run in the document.
-    #[error("{}: no result in it (a folder's results are its .json files)", path.display())]
+    #[error("{}: no result in it (a folder's results are its .json files and bundles)", path.display())]
     Empty {
         /// The folder or file.
         path: PathBuf,
@@ -64,12 +65,12 @@ pub enum StoredError {
     },
 }
 
-/// Reads the result of one run; a document of several runs will do when it has one.
+/// Reads the result of one run, from a file or a bundle; a document of several runs will do when it has one.
 ///
 /// # Errors
 /// [`StoredError`] naming the file and what is wrong with it.
 pub fn read_result(path: &Path) -> Result<RunResult, StoredError> {
-    let mut results = file(path)?;
+    let mut results = file(&result_file(path))?;
     match (results.pop(), results.len()) {
         (Some(stored), 0) => Ok(stored.result),
         (_, others) => Err(StoredError::Several {
@@ -79,14 +80,14 @@ pub fn read_result(path: &Path) -> Result<RunResult, StoredError> {
     }
 }
 
-/// Reads all results of a file or of a folder's `.json` files, in the order of their names. Folders
-/// inside are not looked into.
+/// Reads all results of a file, of a bundle, or of a folder's `.json` files and bundles in the order of their names.
+/// Other folders inside are not looked into.
 ///
 /// # Errors
 /// [`StoredError`] for the first file that is no result: leaving one out would change the answer.
 pub fn read_results(path: &Path) -> Result<Vec<Stored>, StoredError> {
-    if !path.is_dir() {
-        return file(path);
+    if !path.is_dir() || is_bundle(path) {
+        return file(&result_file(path));
     }
     let unreadable = |error| StoredError::Read {
         path: path.to_owned(),
@@ -100,6 +101,8 @@ pub fn read_results(path: &Path) -> Result<Vec<Stored>, StoredError> {
             .is_some_and(|extension| extension == "json");
         if is_json && file.is_file() {
             files.push(file);
+        } else if is_bundle(&file) {
+            files.push(result_file(&file));
         }
     }
     files.sort();
@@ -162,10 +165,29 @@ fn file(path: &Path) -> Result<Vec<Stored>, StoredError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::sample;
+    use crate::report::{bundle, sample};
 
     fn write(path: &Path, result: &RunResult) {
         json::write(&mut File::create(path).unwrap(), result).unwrap();
+    }
+
+    #[test]
+    fn a_bundle_is_its_one_result() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, result) in [("b", sample::open()), ("a", sample::closed())] {
+            let bundle = folder.path().join(name);
+            fs::create_dir(&bundle).unwrap();
+            for file in [bundle::HOST, bundle::PROFILE, bundle::CHECKSUMS] {
+                fs::write(bundle.join(file), "{}").unwrap();
+            }
+            write(&bundle.join(bundle::RESULT), &result);
+            assert_eq!(read_result(&bundle).unwrap(), result);
+            assert_eq!(read_results(&bundle).unwrap().len(), 1);
+        }
+        let results = read_results(folder.path()).unwrap();
+        let froms: Vec<_> = results.iter().map(|stored| &*stored.from).collect();
+        assert!(froms[0].ends_with("a/result.json") && froms[1].ends_with("b/result.json"));
+        assert_eq!(froms.len(), 2);
     }
 
     #[test]
@@ -184,6 +206,10 @@ mod tests {
         assert!(results[0].from.ends_with("a.json"));
         assert_eq!(results[0].result, sample::open());
         assert_eq!(read_result(&at("b.json")).unwrap(), sample::closed());
+
+        fs::create_dir(at("folder")).unwrap();
+        write(&at("folder/result.json"), &sample::open());
+        assert_eq!(read_results(folder.path()).unwrap().len(), 2, "no bundle");
 
         let missing = read_result(&at("missing.json")).unwrap_err();
         assert!(missing.to_string().contains("missing.json"), "{missing}");

@@ -29,6 +29,9 @@ pub(super) fn leave_out(result: &mut RunResult) {
             .map(|requests| &mut requests.acknowledged),
     ];
     all.into_iter().flatten().for_each(without_tail);
+    for attempt in &mut result.retries.later_attempts {
+        without_tail(&mut attempt.service);
+    }
     for broker in &mut result.brokers {
         let both = [broker.response.as_mut(), broker.service.as_mut()];
         both.into_iter().flatten().for_each(without_tail);

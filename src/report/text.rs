@@ -20,7 +20,7 @@ use super::littles_law::LittlesLaw;
 use super::result::{LoadModel, Mode, Run, RunResult, TargetKind, WarmupEnded};
 use super::style::Style;
 use super::table::Figures;
-use super::{flow_control, part, requests, traces, transactions};
+use super::{attempts, beyond, flow_control, part, requests, traces, transactions};
 
 /// Avoidance events shown; the JSON result has them all.
 const EVENTS_SHOWN: usize = 5;
@@ -100,6 +100,7 @@ fn lines(
     bodies::line(out, result, style)?;
     writeln!(out)?;
     let mut left_out = latency(out, result, width)?;
+    beyond::line(out, result, style)?;
     writeln!(out)?;
     left_out.extend(brokers(out, result, width)?);
     if !left_out.is_empty() {
@@ -442,6 +443,7 @@ fn retries(out: &mut (impl Write + ?Sized), result: &RunResult, style: Style) ->
             write!(out, " and {twice} may be stored twice")?;
         }
         writeln!(out, "; because of {}", kinds(&retries.by_reason))?;
+        attempts::line(out, retries, style)?;
     }
     if !result.accounts.errors.is_empty() {
         writeln!(

@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::ceiling::{Ceiling, Trial};
-use super::machine::Machine;
 use super::probes::Probes;
+use crate::cli::machine::Machine;
 use crate::metrics::units::{bytes, count, duration, percent, rate};
 
 /// Share of a CPU's time that others may take before it is worth saying.

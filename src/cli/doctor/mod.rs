@@ -3,7 +3,6 @@
 mod ceiling;
 mod cluster;
 mod judge;
-mod machine;
 mod probes;
 mod text;
 
@@ -17,9 +16,9 @@ use serde::Serialize;
 use self::ceiling::{Ceiling, CeilingError};
 use self::cluster::Cluster;
 use self::judge::{Finding, Trusted};
-use self::machine::Machine;
 use self::probes::Probes;
 use super::exit::Exit;
+use super::machine::Machine;
 use super::{log, message, signals, stdout};
 use crate::config::value::{DurationSetting, NamesrvList, SizeSetting, TopicName};
 use crate::load::{StopLevel, StopSignal};

@@ -7,7 +7,7 @@ use nix::unistd::Pid;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::machine::{allowed_cpus, stolen_ticks};
+use crate::cli::machine::{allowed_cpus, stolen_ticks};
 use crate::load::ticker::Ticker;
 use crate::load::{StopLevel, StopSignal};
 use crate::metrics::LatencyHistogram;

@@ -216,6 +216,29 @@ fn a_recovered_send_is_charged_to_both_brokers() {
 }
 
 #[test]
+fn later_attempts_have_times_of_their_own_and_a_first_one_has_none() {
+    let mut third = acked_send(vec![0, 1, 2]);
+    third.service = 500_000;
+    let mut recorder = recorded(&[acked_send(vec![0]), acked_send(vec![0, 1]), third]);
+    let means = |recorder: &Recorder<u32>| -> Vec<Option<u64>> {
+        let times = recorder.later_attempts().iter();
+        times.map(|times| times.mean_ns()).collect()
+    };
+    assert_eq!(means(&recorder), [Some(100_000), Some(500_000)]);
+    let mut all = Totals::new(3);
+    all.merge(&recorder);
+    all.merge(&recorded(&[acked_send(vec![1, 0])]));
+    let counts: Vec<u64> = all
+        .later_attempts()
+        .iter()
+        .map(LatencyHistogram::count)
+        .collect();
+    assert_eq!(counts, [2, 1]);
+    recorder.clear();
+    assert_eq!(means(&recorder), [None, None]);
+}
+
+#[test]
 fn a_broker_that_appears_later_gets_room() {
     let mut recorder = Recorder::<u32>::new(0);
     tell(&mut recorder, &acked_send(vec![5]));

@@ -15,10 +15,12 @@ use super::document::{GroupFacts, RunFact, SettingDifference};
 
 /// Settings that change what is written, or what is random, and nothing that is measured; and what the
 /// run itself says about its threads.
-const NOT_MEASURED: [&str; 13] = [
+const NOT_MEASURED: [&str; 15] = [
     "audit",
+    "bundle",
     "fail_if",
     "format",
+    "hlog",
     "intervals",
     "max_error_rate",
     "no_color",

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::metrics::summary::share;
 
-use super::super::figures::{Accounts, GeneratorFigures, Rates, ReceiveTimes, Retries};
+use super::super::figures::{
+    Accounts, AttemptTimes, GeneratorFigures, Rates, ReceiveTimes, Retries,
+};
 use super::super::flow_control::FlowControlFigures;
 use super::super::host::Host;
 use super::super::result::{LoadModel, RunResult};
@@ -46,7 +48,7 @@ pub(super) fn accounts(all: &[&RunResult]) -> Accounts {
     }
 }
 
-pub(super) fn retries(all: &[&RunResult]) -> Retries {
+pub(super) fn retries(all: &[&RunResult], later_attempts: Vec<AttemptTimes>) -> Retries {
     let sum = |which: fn(&Retries) -> u64| total(all.iter().map(|result| which(&result.retries)));
     let mut by_reason = BTreeMap::new();
     let mut by_attempt: Vec<u64> = Vec::new();
@@ -77,6 +79,7 @@ pub(super) fn retries(all: &[&RunResult]) -> Retries {
             .filter_map(|result| result.retries.added_max_ns)
             .max(),
         by_attempt,
+        later_attempts,
         by_reason,
     }
 }

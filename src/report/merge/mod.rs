@@ -64,7 +64,7 @@ pub fn merge(mut parts: Vec<Part>, partial: bool) -> Result<RunResult, MergeErro
     };
     let window = run::window(&all);
     let accounts = figures::accounts(&all);
-    let retries = figures::retries(&all);
+    let retries = figures::retries(&all, times.later_attempts()?);
     let (config, config_source) = settings::union(&all);
     let verdict = verdict(&all, accounts.acked, per_send, &found);
     let mut merged = RunResult {

@@ -26,6 +26,7 @@ const OF_A_PROCESS: &[&str] = &[
     "intervals",
     "hlog",
     "audit",
+    "bundle",
     "quiet",
     "no_color",
     "no_progress",

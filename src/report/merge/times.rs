@@ -1,8 +1,10 @@
 //! Histograms of several processes in one.
 
+use std::collections::BTreeSet;
+
 use crate::metrics::{LatencyHistogram, LatencySummary};
 
-use super::super::figures::Latency;
+use super::super::figures::{AttemptTimes, Latency};
 use super::super::result::RunResult;
 use super::{MergeError, Part};
 
@@ -40,6 +42,23 @@ impl<'a> Times<'a> {
                 times.response_with_failures.as_ref()
             })?,
         })
+    }
+
+    /// The union for each number of an attempt; of a part without such there is none.
+    pub(super) fn later_attempts(&self) -> Result<Vec<AttemptTimes>, MergeError> {
+        let all = self
+            .results()
+            .flat_map(|result| &result.retries.later_attempts);
+        let numbers: BTreeSet<u64> = all.map(|times| times.attempt).collect();
+        let union = |attempt| {
+            let service = self.union(&format!("service of attempt {attempt}"), &|result| {
+                let mut of = result.retries.later_attempts.iter();
+                let times = of.find(|times| times.attempt == attempt)?;
+                Some(&times.service)
+            })?;
+            Ok(AttemptTimes { attempt, service })
+        };
+        numbers.into_iter().map(union).collect()
     }
 
     /// The union where every part has such a histogram; one of some parts alone would be of nothing that is named.
