@@ -6,7 +6,7 @@
 //! - [`compare`]: two results, or groups of them
 //! - `admin`: topics made, queues measured, messages looked up
 //! - [`doctor`]: what machine and cluster can carry
-//! - `merge`: results of several processes in one
+//! - `merge`: results of several processes in one; `report`: stored results in another form
 //! - [`dry_run`], [`broker`], [`schema`], [`version`]: the smaller commands
 //! - [`live`]: the live view; [`log`], [`message`]: everything else on stderr; [`stdout`]: results
 //! - `connect`, `credentials`, `tls`: how a cluster is reached
@@ -37,6 +37,7 @@ mod outputs;
 mod probe;
 pub mod produce;
 pub mod produce_run;
+mod report;
 mod runs;
 mod samples;
 pub mod schema;

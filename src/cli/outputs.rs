@@ -10,14 +10,13 @@ use super::{message, stdout};
 use crate::config::ReportPlan;
 use crate::config::value::{OutputFile, OutputFormat};
 use crate::report::runs::RunsResult;
-use crate::report::{RunResult, Style, csv, json, markdown, runs, runs_text, text};
+use crate::report::stored::Document;
+use crate::report::{RunResult, Style, csv, html, json, markdown, runs, runs_text, text};
 
 /// Checks before the run that every result file can be written; leaves nothing behind.
-pub(crate) fn check(report: &ReportPlan) -> Result<(), String> {
-    report
-        .outputs
-        .iter()
-        .try_for_each(|output| check_file(&output.path))
+pub(crate) fn check(outputs: &[OutputFile]) -> Result<(), String> {
+    let mut outputs = outputs.iter();
+    outputs.try_for_each(|output| check_file(&output.path))
 }
 
 /// Checks that a file can be written.
@@ -33,22 +32,62 @@ pub(crate) fn check_file(path: &Path) -> Result<(), String> {
 
 /// Writes the result everywhere it is wanted; the worst outcome counts.
 pub(crate) fn write(report: &ReportPlan, result: &RunResult) -> Exit {
-    write_with(report, &|out, format, style, width| match format {
-        OutputFormat::Text => text::write(out, result, style, width),
-        OutputFormat::Json => json::write(out, result),
-        OutputFormat::Csv => csv::write(out, result),
-        OutputFormat::Markdown => markdown::write(out, result),
+    write_with(report, &|out, format, style, width| {
+        run(out, result, format, style, width)
     })
 }
 
 /// The same of several runs.
 pub(crate) fn write_runs(report: &ReportPlan, result: &RunsResult) -> Exit {
-    write_with(report, &|out, format, style, width| match format {
+    write_with(report, &|out, format, style, width| {
+        several(out, result, format, style, width)
+    })
+}
+
+/// Writes what was stored.
+pub(crate) fn document(
+    out: &mut dyn Write,
+    document: &Document,
+    format: OutputFormat,
+    style: Style,
+    width: Option<usize>,
+) -> io::Result<()> {
+    match document {
+        Document::Run(result) => run(out, result, format, style, width),
+        Document::Runs(result) => several(out, result, format, style, width),
+    }
+}
+
+fn run(
+    out: &mut dyn Write,
+    result: &RunResult,
+    format: OutputFormat,
+    style: Style,
+    width: Option<usize>,
+) -> io::Result<()> {
+    match format {
+        OutputFormat::Text => text::write(out, result, style, width),
+        OutputFormat::Json => json::write(out, result),
+        OutputFormat::Csv => csv::write(out, result),
+        OutputFormat::Markdown => markdown::write(out, result),
+        OutputFormat::Html => html::write(out, result),
+    }
+}
+
+fn several(
+    out: &mut dyn Write,
+    result: &RunsResult,
+    format: OutputFormat,
+    style: Style,
+    width: Option<usize>,
+) -> io::Result<()> {
+    match format {
         OutputFormat::Text => runs_text::write(out, result, style, width),
         OutputFormat::Json => runs::write_json(out, result),
         OutputFormat::Csv => runs_text::write_csv(out, result),
         OutputFormat::Markdown => runs_text::write_markdown(out, result),
-    })
+        OutputFormat::Html => html::write_runs(out, result),
+    }
 }
 
 /// How a document is written in a format, for a terminal of this width if there is one.
@@ -56,18 +95,24 @@ pub(crate) type Render<'a> =
     &'a dyn Fn(&mut dyn Write, OutputFormat, Style, Option<usize>) -> io::Result<()>;
 
 fn write_with(report: &ReportPlan, render: Render<'_>) -> Exit {
-    let mut exit = Exit::Success;
-    for output in &report.outputs {
-        if to_file(output, render) != Exit::Success {
-            exit = Exit::OwnError;
-        }
-    }
+    let exit = to_files(&report.outputs, render);
     let written = to_stdout(report.format, report.color, render);
     if written == Exit::Success {
         exit
     } else {
         written
     }
+}
+
+/// Writes a document to files, to all that it can; the worst outcome counts.
+pub(crate) fn to_files(outputs: &[OutputFile], render: Render<'_>) -> Exit {
+    let mut exit = Exit::Success;
+    for output in outputs {
+        if to_file(output, render) != Exit::Success {
+            exit = Exit::OwnError;
+        }
+    }
+    exit
 }
 
 /// Writes a document to a file, whole or not at all; says why not.

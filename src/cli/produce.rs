@@ -95,7 +95,7 @@ fn act(action: Action, plan: RunPlan) -> Exit {
     }
     match action {
         Action::PrintConfig => stdout::write(&print::profile(&plan)),
-        Action::DryRun => match outputs::check(&plan.report) {
+        Action::DryRun => match outputs::check(&plan.report.outputs) {
             Ok(()) => stdout::write(&dry_run::text(&plan)),
             Err(error) => {
                 message::error(&error);

@@ -29,7 +29,7 @@ pub fn execute(plan: RunPlan) -> Exit {
 
 fn run(plan: &RunPlan) -> Result<Exit, Failure> {
     let start_at = start::instant(plan)?;
-    outputs::check(&plan.report).map_err(Failure::own)?;
+    outputs::check(&plan.report.outputs).map_err(Failure::own)?;
     let stop = Arc::new(StopSignal::default());
     signals::listen(Arc::clone(&stop));
     if let Target::Embedded(settings) = &plan.target {
