@@ -26,13 +26,14 @@ use support::{TOPIC, client_of, cluster};
 /// A short run.
 const RUN: [&str; 5] = ["-r", "1000", "--count", "300", "--no-color"];
 /// What a bundle of one run has.
-const FILES: [&str; 9] = [
+const FILES: [&str; 10] = [
     "README.txt",
     "SHA256SUMS",
     "histograms.hlog",
     "host.json",
     "intervals.ndjson",
     "profile.toml",
+    "report.html",
     "report.md",
     "report.txt",
     "result.json",

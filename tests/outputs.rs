@@ -152,6 +152,119 @@ fn a_full_disk_under_a_log_costs_only_that_log() {
     }
 }
 
+#[test]
+fn a_page_of_a_run_is_the_page_of_its_stored_result() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let run = rmq_bench()
+        .args(RUN)
+        .args(["-o", &at("run.json"), "-o", &at("run.html")])
+        .assert()
+        .success();
+    let text = String::from_utf8_lossy(&run.get_output().stdout).into_owned();
+    let page = fs::read_to_string(at("run.html")).unwrap();
+    assert!(page.starts_with("<!DOCTYPE html>"), "{page}");
+    let answer = text.lines().find(|line| line.starts_with("Planned"));
+    assert!(page.contains(answer.unwrap()), "{text}\n{page}");
+    let result = json(&fs::read(at("run.json")).unwrap());
+    let points = result["time_series"]["points"].as_array().unwrap();
+    let window = points.iter().filter(|point| point["phase"] != "warmup");
+    let acked: u64 = window.map(|point| number(point, "/acked")).sum();
+    assert_eq!(acked, 300, "every answer is in a second");
+
+    // Again from the file, and in the other forms.
+    rmq_bench()
+        .args(["report", &at("run.json")])
+        .args(["-o", &at("again.html"), "-o", &at("again.json")])
+        .assert()
+        .success()
+        .stdout("")
+        .stderr("");
+    assert_eq!(fs::read_to_string(at("again.html")).unwrap(), page);
+    assert_eq!(json(&fs::read(at("again.json")).unwrap()), result);
+    rmq_bench()
+        .args(["report", &at("run.json"), "--no-color"])
+        .assert()
+        .success()
+        .stdout(text);
+    rmq_bench()
+        .args(["report", &at("run.json"), "--format", "html"])
+        .assert()
+        .success()
+        .stdout(page);
+}
+
+#[test]
+fn several_runs_have_a_page_and_an_old_result_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    rmq_bench()
+        .args(RUN)
+        .args([
+            "--runs",
+            "2",
+            "-o",
+            &at("runs.json"),
+            "-o",
+            &at("runs.html"),
+        ])
+        .assert()
+        .success();
+    let page = fs::read_to_string(at("runs.html")).unwrap();
+    assert!(page.contains("data-name=\"run 2\""), "{page}");
+    rmq_bench()
+        .args(["report", &at("runs.json"), "-o", &at("again.html")])
+        .assert()
+        .success();
+    assert_eq!(fs::read_to_string(at("again.html")).unwrap(), page);
+
+    // Results of before there were time series.
+    let mut old = json(&fs::read(at("runs.json")).unwrap())["runs"][0].take();
+    old.as_object_mut().unwrap().remove("time_series").unwrap();
+    fs::write(at("old.json"), old.to_string()).unwrap();
+    rmq_bench()
+        .args(["report", &at("old.json"), "--format", "html"])
+        .assert()
+        .success()
+        .stdout(contains("This result has no seconds to draw"));
+}
+
+#[test]
+fn what_cannot_be_rendered_is_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let folder_itself = folder.path().to_str().unwrap().to_owned();
+    rmq_bench()
+        .args(["report", &folder_itself])
+        .assert()
+        .code(2)
+        .stdout("")
+        .stderr(contains(
+            "a folder, where the JSON result of a run is wanted",
+        ));
+    fs::write(at("other.json"), "{}").unwrap();
+    for name in ["missing.json", "other.json"] {
+        rmq_bench()
+            .args(["report", &at(name), "-o", &at("page.html")])
+            .assert()
+            .code(1)
+            .stdout("")
+            .stderr(contains(name));
+    }
+    let missing = at("no/such/page.html");
+    rmq_bench()
+        .args(["report", &at("other.json"), "-o", &missing])
+        .assert()
+        .code(1)
+        .stderr(contains(format!("cannot write to {missing}")));
+    rmq_bench()
+        .args(["report", &at("other.json"), "-o", &at("page.pdf")])
+        .assert()
+        .code(2)
+        .stderr(contains(".html"));
+    assert_eq!(names(folder.path()), ["other.json"]);
+}
+
 /// Runs the binary where no file may grow beyond half a KiB, as if the disk were full.
 fn on_a_full_disk(folder: &Path, arguments: &[&str]) -> std::process::Output {
     let plain = process();

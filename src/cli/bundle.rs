@@ -25,10 +25,11 @@ use crate::report::bundle::{self, checksums, readme};
 use crate::report::result::{RunResult, SCHEMA_VERSION, Tool};
 
 /// The result in each form.
-const RENDERED: [(&str, OutputFormat); 3] = [
+const RENDERED: [(&str, OutputFormat); 4] = [
     (bundle::RESULT, OutputFormat::Json),
     ("report.txt", OutputFormat::Text),
     ("report.md", OutputFormat::Markdown),
+    ("report.html", OutputFormat::Html),
 ];
 
 /// A bundle that is being made.

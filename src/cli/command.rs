@@ -12,11 +12,12 @@ use super::exit::Exit;
 use super::merge::MergeArgs;
 use super::options::ProduceArgs;
 use super::produce::RunArgs;
+use super::report::ReportArgs;
 use super::rerun::RerunArgs;
 use super::schema::SchemaArgs;
 use super::version::VersionArgs;
 use super::{
-    admin, broker, compare, doctor, help, merge, message, produce, rerun, schema, version,
+    admin, broker, compare, doctor, help, merge, message, produce, report, rerun, schema, version,
 };
 
 /// Load generator and benchmark for Apache RocketMQ.
@@ -52,6 +53,9 @@ enum Command {
     /// Makes one result of those of the processes of one run (--shard)
     #[command(after_long_help = help::MERGE)]
     Merge(MergeArgs),
+    /// Renders a stored result: a page with charts, text, Markdown, CSV
+    #[command(after_long_help = help::REPORT)]
+    Report(ReportArgs),
     /// Says what this machine and a cluster can carry, before any load
     #[command(after_long_help = help::DOCTOR)]
     Doctor(DoctorArgs),
@@ -80,6 +84,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Some(Command::Rerun(args)) => rerun::run(&args),
         Some(Command::Compare(args)) => compare::run(&args),
         Some(Command::Merge(args)) => merge::run(&args),
+        Some(Command::Report(args)) => report::run(&args),
         Some(Command::Doctor(args)) => doctor::run(&args),
         Some(Command::Admin(args)) => admin::run(&args),
         Some(Command::Broker(args)) => broker::run(&args),

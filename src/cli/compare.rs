@@ -90,9 +90,9 @@ pub(crate) fn run(args: &CompareArgs) -> Exit {
         Err(reason) => return refused(&reason, "give --detect more than --min-effect"),
     };
     if let Some(output) = &args.output {
-        if output.format == OutputFormat::Csv {
+        if matches!(output.format, OutputFormat::Csv | OutputFormat::Html) {
             return refused(
-                &"--output: a comparison has no CSV form",
+                &"--output: a comparison has no CSV and no HTML form",
                 "give the file the extension .json, .txt or .md",
             );
         }
@@ -172,7 +172,9 @@ fn tell(args: &CompareArgs, comparison: &Comparison) -> Exit {
             writeln!(out)
         }
         OutputFormat::Markdown => markdown::write(out, comparison),
-        OutputFormat::Text | OutputFormat::Csv => text::write(out, comparison, style, width),
+        OutputFormat::Text | OutputFormat::Csv | OutputFormat::Html => {
+            text::write(out, comparison, style, width)
+        }
     };
     let filed = args
         .output

@@ -5,7 +5,7 @@ use crate::cli::{figure, outcome, samples};
 use crate::client::Delivery;
 use crate::config::threshold::Threshold;
 use crate::config::value::DurationSetting;
-use crate::config::{RunPlan, Target};
+use crate::config::{ReportPlan, RunPlan, Target};
 use crate::load::schedule::ShardOf;
 use crate::load::{Arrivals, Choice, LoadModel, LoadPlan, Offered, WarmupEnd, WhenLate};
 use crate::metrics::units::percent;
@@ -61,23 +61,7 @@ pub fn text(plan: &RunPlan) -> String {
         ));
     }
     let report = &plan.report;
-    for output in &report.outputs {
-        lines.push(("writes", format!("{output} ({})", output.format)));
-    }
-    if let Some(intervals) = &report.intervals {
-        lines.push((
-            "writes",
-            format!("{} (one JSON line per second)", intervals.display()),
-        ));
-    }
-    if let Some(hlog) = &report.hlog {
-        let what = "one HdrHistogram per second and kind of time";
-        lines.push(("writes", format!("{} ({what})", hlog.display())));
-    }
-    if let Some(bundle) = &report.bundle {
-        let what = "a bundle: all it takes to believe, share and repeat the run";
-        lines.push(("writes", format!("{} ({what})", bundle.display())));
-    }
+    lines.extend(files(report));
     for threshold in &report.fail_if {
         lines.push(("fails if", judged(plan, threshold)));
     }
@@ -98,6 +82,29 @@ pub fn text(plan: &RunPlan) -> String {
         .into_iter()
         .map(|(label, text)| format!("{label:<10} {text}\n"))
         .collect()
+}
+
+/// The files a run leaves.
+fn files(report: &ReportPlan) -> Vec<(&'static str, String)> {
+    let results = report.outputs.iter();
+    let mut files: Vec<String> = results
+        .map(|output| format!("{output} ({})", output.format))
+        .collect();
+    let others = [
+        (&report.intervals, "one JSON line per second"),
+        (&report.hlog, "one HdrHistogram per second and kind of time"),
+        (
+            &report.bundle,
+            "a bundle: all it takes to believe, share and repeat the run",
+        ),
+    ];
+    for (path, what) in others {
+        files.extend(
+            path.iter()
+                .map(|path| format!("{} ({what})", path.display())),
+        );
+    }
+    files.into_iter().map(|file| ("writes", file)).collect()
 }
 
 fn target(plan: &RunPlan) -> String {

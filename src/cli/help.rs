@@ -15,6 +15,8 @@ Examples:
       50,000 messages of 1 KiB per second for 30 s, latencies from the planned times
   rmq-bench -n HOST:9876 -m sync -w 32 --count 1M -o result.json
       a million sync sends by 32 callers; the result as text here and as JSON in a file
+  rmq-bench -n HOST:9876 -r 20k -d 60s -o run.json -o run.html
+      the result for scripts, and a page with charts in one file
   rmq-bench -n HOST:9876 -m batch --batch 64KiB -r 100k -s 512
       100,000 messages per second, as many to a request as make 64 KiB
   rmq-bench -n HOST:9876 -r 20k -s 8KiB --random-bytes 25% --compress zstd --keys order-1
@@ -111,6 +113,23 @@ twice, missing shards without --partial, embedded clusters, results of another s
 whose sums do not close.
 
 Exit codes as those of the run, judged on the whole: 4, 10 and 12; 2: these cannot be merged.";
+
+/// Under `report --help`.
+pub const REPORT: &str = "\
+Examples:
+  rmq-bench -n HOST:9876 -r 20k -d 60s -o run.json
+  rmq-bench report run.json -o run.html
+      one file with charts, for a browser or an attachment; it loads nothing from anywhere
+  rmq-bench report run.json
+      the text report again
+  rmq-bench report run.json -o run.html -o run.md -o run.csv
+      several forms at once, by extension: .html, .md, .csv, .txt, .json
+
+A result of --runs N has a page too: the percentiles of its runs over one another, and their table.
+Results of older versions, and merged ones, have no time series; their pages say so.
+
+Exit codes: 0 rendered, 1 a file cannot be read or written, 2 wrong usage. What the run itself came to
+is in its result and changes nothing here.";
 
 /// Under `admin --help`.
 pub const ADMIN: &str = "\

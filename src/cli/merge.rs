@@ -27,7 +27,7 @@ pub(crate) struct MergeArgs {
     /// Write the result to FILE as well, format by extension (repeatable)
     #[arg(short, long, value_name = "FILE")]
     output: Vec<OutputFile>,
-    /// What stdout gets: text, json, csv or md
+    /// What stdout gets: text, json, csv, md or html
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: OutputFormat,
     /// No colour (NO_COLOR counts too)
@@ -53,7 +53,7 @@ pub(crate) fn run(args: &MergeArgs) -> Exit {
         progress: Progress::Notes,
         color: !args.no_color,
     };
-    if let Err(error) = outputs::check(&report) {
+    if let Err(error) = outputs::check(&report.outputs) {
         message::error(&error);
         return Exit::OwnError;
     }

@@ -7,7 +7,7 @@
 //! - [`compare`]: two results, or groups of them
 //! - `admin`: topics made, queues measured, messages looked up
 //! - [`doctor`]: what machine and cluster can carry; `machine`: what the system says of itself
-//! - `merge`: results of several processes in one
+//! - `merge`: results of several processes in one; `report`: stored results in another form
 //! - [`dry_run`], [`broker`], [`schema`], [`version`]: the smaller commands
 //! - [`live`]: the live view; [`log`], [`message`]: everything else on stderr; [`stdout`]: results
 //! - `connect`, `credentials`, `tls`: how a cluster is reached
@@ -40,6 +40,7 @@ mod outputs;
 mod probe;
 pub mod produce;
 pub mod produce_run;
+mod report;
 mod rerun;
 mod runs;
 mod samples;

@@ -283,6 +283,7 @@ impl Finished<'_> {
             },
             verdict,
             probed: self.probed,
+            time_series: Some(self.watched.series.clone()),
             attempts_allowed,
             planned_sizes: Some(planned_sizes(&self.plan.size_mix())),
             brokers: outcome

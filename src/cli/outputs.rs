@@ -10,14 +10,13 @@ use super::{message, stdout};
 use crate::config::ReportPlan;
 use crate::config::value::{OutputFile, OutputFormat};
 use crate::report::runs::RunsResult;
-use crate::report::{RunResult, Style, csv, json, markdown, runs, runs_text, text};
+use crate::report::stored;
+use crate::report::{RunResult, Style, csv, html, json, markdown, runs, runs_text, text};
 
 /// Checks before the run that every result file can be written; leaves nothing behind.
-pub(crate) fn check(report: &ReportPlan) -> Result<(), String> {
-    report
-        .outputs
-        .iter()
-        .try_for_each(|output| check_file(&output.path))
+pub(crate) fn check(outputs: &[OutputFile]) -> Result<(), String> {
+    let mut outputs = outputs.iter();
+    outputs.try_for_each(|output| check_file(&output.path))
 }
 
 /// Checks that a file can be written.
@@ -38,6 +37,15 @@ pub(crate) enum Document<'a> {
     One(&'a RunResult),
     /// Several of one plan.
     Several(&'a RunsResult),
+}
+
+impl<'a> From<&'a stored::Document> for Document<'a> {
+    fn from(document: &'a stored::Document) -> Self {
+        match document {
+            stored::Document::Run(result) => Self::One(result),
+            stored::Document::Runs(results) => Self::Several(results),
+        }
+    }
 }
 
 impl<'a> Document<'a> {
@@ -63,12 +71,14 @@ impl<'a> Document<'a> {
                 OutputFormat::Json => json::write(out, result),
                 OutputFormat::Csv => csv::write(out, result),
                 OutputFormat::Markdown => markdown::write(out, result),
+                OutputFormat::Html => html::write(out, result),
             },
             Self::Several(result) => match format {
                 OutputFormat::Text => runs_text::write(out, result, style, width),
                 OutputFormat::Json => runs::write_json(out, result),
                 OutputFormat::Csv => runs_text::write_csv(out, result),
                 OutputFormat::Markdown => runs_text::write_markdown(out, result),
+                OutputFormat::Html => html::write_runs(out, result),
             },
         }
     }
@@ -86,18 +96,24 @@ pub(crate) type Render<'a> =
     &'a dyn Fn(&mut dyn Write, OutputFormat, Style, Option<usize>) -> io::Result<()>;
 
 fn write_with(report: &ReportPlan, render: Render<'_>) -> Exit {
-    let mut exit = Exit::Success;
-    for output in &report.outputs {
-        if to_file(output, render) != Exit::Success {
-            exit = Exit::OwnError;
-        }
-    }
+    let exit = to_files(&report.outputs, render);
     let written = to_stdout(report.format, report.color, render);
     if written == Exit::Success {
         exit
     } else {
         written
     }
+}
+
+/// Writes a document to files, to all that it can; the worst outcome counts.
+pub(crate) fn to_files(outputs: &[OutputFile], render: Render<'_>) -> Exit {
+    let mut exit = Exit::Success;
+    for output in outputs {
+        if to_file(output, render) != Exit::Success {
+            exit = Exit::OwnError;
+        }
+    }
+    exit
 }
 
 /// Writes a document to a file, whole or not at all; says why not.

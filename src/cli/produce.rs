@@ -116,6 +116,6 @@ fn act(action: Action, plan: &RunPlan, first: Option<&First>) -> Exit {
 
 /// Whether what comes out of a run could be written; leaves nothing behind.
 fn writable(plan: &RunPlan) -> Result<(), Failure> {
-    outputs::check(&plan.report).map_err(Failure::own)?;
+    outputs::check(&plan.report.outputs).map_err(Failure::own)?;
     Draft::begin(&plan.report).map(drop)
 }

@@ -30,7 +30,7 @@ pub(super) fn execute(plan: &RunPlan, first: Option<&First>) -> Exit {
 
 fn run(plan: &RunPlan, first: Option<&First>) -> Result<Exit, Failure> {
     let start_at = start::instant(plan)?;
-    outputs::check(&plan.report).map_err(Failure::own)?;
+    outputs::check(&plan.report.outputs).map_err(Failure::own)?;
     let draft = Draft::begin(&plan.report)?;
     let stop = Arc::new(StopSignal::default());
     signals::listen(Arc::clone(&stop));

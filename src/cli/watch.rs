@@ -13,7 +13,7 @@ use super::steadiness::Steadiness;
 use crate::client::{BrokerId, ClientInstance};
 use crate::config::RunPlan;
 use crate::load::{LoadModel, RunPhase, RunSecond};
-use crate::metrics::{Interval, Phase as IntervalPhase};
+use crate::metrics::{Interval, Phase as IntervalPhase, TimeSeries};
 use crate::report::hlog::{IntervalLog, Second};
 use crate::report::intervals;
 use crate::transport::Nanos;
@@ -85,6 +85,7 @@ pub(crate) struct Watch {
     plan: Totals,
     seen: Seen,
     steadiness: Steadiness,
+    series: TimeSeries,
     longest_write: Duration,
 }
 
@@ -97,6 +98,8 @@ pub(crate) struct Watched {
     /// The longest time one second took to show and write.
     pub(crate) longest_write: Duration,
     pub(crate) steadiness: Steadiness,
+    /// The seconds themselves.
+    pub(crate) series: TimeSeries,
 }
 
 /// What the plan says about lengths.
@@ -183,6 +186,7 @@ impl Watch {
             },
             seen: Seen::default(),
             steadiness: Steadiness::new(plan),
+            series: TimeSeries::default(),
             longest_write: Duration::ZERO,
         })
     }
@@ -208,6 +212,7 @@ impl Watch {
         };
         let interval = Interval::new(
             second.at_s,
+            second.length.as_secs_f64(),
             phase,
             second.in_flight,
             second.recorder,
@@ -240,6 +245,7 @@ impl Watch {
         if second.length >= SHORTEST_SHOWN {
             self.view.update(&self.snapshot(second, &interval));
         }
+        self.series.push(interval);
     }
 
     /// The lines of the interval log; nothing of the warm-up.
@@ -308,6 +314,7 @@ impl Watch {
     /// Ends the view.
     pub(crate) fn finish(mut self) -> Watched {
         self.view.finish();
+        self.series.date_warmup();
         let growth = self
             .seen
             .in_flight_first
@@ -320,6 +327,7 @@ impl Watch {
             unwritten: failed.map(|file| file.option).collect(),
             longest_write: self.longest_write,
             steadiness: self.steadiness,
+            series: self.series,
         }
     }
 }

@@ -335,7 +335,7 @@ expected! {
     value::ArrivalsSetting: "constant, poisson, bursts:N or @FILE";
     value::HeaderSetting: "binary or json";
     value::QueueOrderSetting: "interleaved or by-broker";
-    value::OutputFormat: "text, json, csv or md";
+    value::OutputFormat: "text, json, csv, md or html";
     value::OnOff: "on or off";
     value::TopicName: "1 to 127 letters, digits, %, |, -, _";
     value::TopicNames: "1 to 127 letters, digits, %, |, -, _; several separated by commas";
@@ -350,7 +350,7 @@ expected! {
     value::Properties: "name=value, several separated by commas";
     value::CompressSetting: "none, zlib, lz4 or zstd";
     value::NamesrvList: "host:port, several separated by ;";
-    value::OutputFile: "a file ending in .json, .txt, .csv or .md";
+    value::OutputFile: "a file ending in .json, .txt, .csv, .md or .html";
     value::FilePath: "a file name";
     value::ShardSetting: "a process of a run, as in 1/4";
     value::StartAt: "an instant, as in 2026-01-31T08:00:00Z, or a time from now, as in +10s";

@@ -390,9 +390,9 @@ settings! {
 
     /// Write the result to FILE as well, format by extension (repeatable)
     ///
-    /// Extensions: .json, .txt, .csv, .md.
+    /// Extensions: .json, .txt, .csv, .md, .html.
     Output "output" / 'o' "FILE" output: Given<Vec<OutputFile>>;
-    /// What stdout gets: text, json, csv or md
+    /// What stdout gets: text, json, csv, md or html
     Output "format" "FORMAT" format: Given<OutputFormat> = "text";
     /// Write one JSON line per second to FILE
     Output "intervals" "FILE" intervals: Option<Given<FilePath>>;

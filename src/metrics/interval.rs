@@ -1,4 +1,4 @@
-//! One second of a run, for the live view and the interval log.
+//! One second of a run, for the live view, the interval log and the result's time series.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -64,6 +64,8 @@ pub struct Interval {
     /// End of the interval, in seconds since the measured window began; negative in the warm-up. Of one that ends by
     /// itself (`--warmup auto`) the end is not known while it lasts: it then counts to its latest.
     pub at_s: f64,
+    /// Length of the interval in seconds: about 1, less where the window or the run ended. Rates are counts over it.
+    pub length_s: f64,
     /// What this part of the run counts towards.
     pub phase: Phase,
     /// Sends that fell due; in a closed loop those that were begun.
@@ -102,6 +104,7 @@ impl Interval {
     #[must_use]
     pub fn new(
         at_s: f64,
+        length_s: f64,
         phase: Phase,
         in_flight: u64,
         second: &Recorder,
@@ -120,6 +123,7 @@ impl Interval {
         });
         Self {
             at_s,
+            length_s,
             phase,
             planned: counters.planned,
             sent: counters.sent,

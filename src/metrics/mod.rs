@@ -11,7 +11,7 @@
 //! - [`counters`]: the accounts of sends and attempts, over all and per broker
 //! - [`refusals`]: attempts refused for want of room or time, by what the brokers said
 //! - [`recorder`]: where a shard writes, per message
-//! - [`interval`]: one second for the live view and the interval log
+//! - [`interval`]: one second for the live view and the interval log; [`series`]: those of a whole run
 //! - [`summary`]: the measured window
 //! - [`units`]: numbers for people
 
@@ -22,6 +22,7 @@ pub mod label;
 pub mod latency;
 pub mod recorder;
 pub mod refusals;
+pub mod series;
 pub mod summary;
 pub mod units;
 
@@ -32,4 +33,5 @@ pub use label::{Label, LabelCounts};
 pub use latency::LatencySummary;
 pub use recorder::{BrokerRecord, Recorder, SendTimes, Totals};
 pub use refusals::{Refusals, Refused};
+pub use series::TimeSeries;
 pub use summary::{Acks, OpenSum, Summary};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use crate::metrics::summary::share;
-use crate::metrics::{BrokerRecord, Summary};
+use crate::metrics::{BrokerRecord, Summary, TimeSeries};
 use crate::protocol::code::SendStatus;
 use crate::verdict::Verdict;
 
@@ -40,6 +40,8 @@ pub struct RunFacts {
     pub verdict: Verdict,
     /// What sends took before the run, where that was asked.
     pub probed: Option<Probed>,
+    /// The run second by second.
+    pub time_series: Option<TimeSeries>,
     /// Attempts a send may have, the first included; at least this many stand in `by_attempt`.
     pub attempts_allowed: u32,
     /// Sizes of bodies as planned.
@@ -125,6 +127,7 @@ pub fn build_result(summary: &Summary, facts: RunFacts) -> RunResult {
         requests: facts.requests,
         trace: facts.trace,
         host: facts.host,
+        time_series: facts.time_series,
     };
     tails::leave_out(&mut result);
     result

@@ -29,7 +29,14 @@ mod tests {
         for at_s in [1.0, 2.0] {
             write(
                 &mut out,
-                &Interval::new(at_s, crate::metrics::Phase::Measure, 1, &second, &names),
+                &Interval::new(
+                    at_s,
+                    1.0,
+                    crate::metrics::Phase::Measure,
+                    1,
+                    &second,
+                    &names,
+                ),
             )
             .unwrap();
         }

@@ -15,7 +15,7 @@
 //! - [`named`]: figures by name; [`runs`]: several runs of one plan; [`stored`]: results read back from files
 //! - [`bundle`]: a run's folder, its names, checksums and words
 //! - [`comparison`]: two groups of results against one another
-//! - [`json`], [`text`], [`csv`], [`markdown`]: a result in each format; [`intervals`], [`hlog`]: second by second
+//! - [`json`], [`text`], [`csv`], [`markdown`], [`html`]: a result in each format; [`intervals`], [`hlog`]: second by second
 //! - [`merge`]: results of shards in one
 //! - `tails`: what is left out of an unstable rate; [`style`]: colour or none
 
@@ -30,6 +30,7 @@ pub mod figures;
 pub mod flow_control;
 pub mod hlog;
 pub mod host;
+pub mod html;
 pub mod intervals;
 pub mod json;
 pub mod littles_law;

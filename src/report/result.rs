@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::metrics::TimeSeries;
 use crate::verdict::Verdict;
 
 use super::bodies::BodyFigures;
@@ -87,6 +88,9 @@ pub struct RunResult {
     pub generator: GeneratorFigures,
     /// The machine the generator ran on.
     pub host: Host,
+    /// The run second by second, for charts; absent in merged results, and in those of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_series: Option<TimeSeries>,
 }
 
 /// The program that made a result.

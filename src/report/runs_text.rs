@@ -177,7 +177,8 @@ pub fn write_csv(out: &mut (impl Write + ?Sized), result: &RunsResult) -> io::Re
     Ok(())
 }
 
-fn verdicts(result: &RunsResult) -> String {
+/// How many runs have which verdict.
+pub(super) fn verdicts(result: &RunsResult) -> String {
     let verdict = &result.verdict;
     let counts = [
         (verdict.valid, "VALID"),
@@ -190,7 +191,7 @@ fn verdicts(result: &RunsResult) -> String {
 }
 
 /// How many runs the figures are of.
-fn made(result: &RunsResult) -> String {
+pub(super) fn made(result: &RunsResult) -> String {
     let mut sentence = format!(
         "{} of {} one after the other, each with a client and connections of its own; seeds derived from {}.",
         result.finished,
@@ -211,7 +212,7 @@ fn made(result: &RunsResult) -> String {
 }
 
 /// With how many runs state the figure, when not all do.
-fn name(figure: &FigureOverRuns, result: &RunsResult) -> String {
+pub(super) fn name(figure: &FigureOverRuns, result: &RunsResult) -> String {
     let title = title(&figure.name);
     if figure.count == result.finished {
         title
@@ -220,7 +221,8 @@ fn name(figure: &FigureOverRuns, result: &RunsResult) -> String {
     }
 }
 
-fn interval(figure: &FigureOverRuns) -> String {
+/// The interval of a figure's median.
+pub(super) fn interval(figure: &FigureOverRuns) -> String {
     let unit = Unit::of(&figure.name);
     figure.interval.map_or_else(
         || "n/a".to_owned(),
@@ -235,7 +237,8 @@ fn interval(figure: &FigureOverRuns) -> String {
     )
 }
 
-fn row(run: &RunResult) -> Vec<String> {
+/// A run in a table: verdict, seed, acknowledged, errors, p50, p99, max.
+pub(super) fn row(run: &RunResult) -> Vec<String> {
     let n_a = || "n/a".to_owned();
     let time = |name| figure(run, name).map_or_else(n_a, |ns| Unit::Nanoseconds.show(ns));
     vec![

@@ -2,7 +2,9 @@
 
 use serde_json::json;
 
-use crate::metrics::{Acks, Label, Recorder, SendTimes, Summary, Totals};
+use crate::metrics::{
+    Acks, Interval, Label, Phase, Recorder, SendTimes, Summary, TimeSeries, Totals,
+};
 use crate::protocol::code::SendStatus;
 use crate::verdict::{Evidence, Pacing, Tick, judge};
 
@@ -83,7 +85,45 @@ pub(super) fn open() -> RunResult {
         found_reachable: Some(1),
     });
     facts.brokers[0].avoided_ms = Some(2_000);
+    facts.time_series = Some(series());
     result(shard, facts)
+}
+
+/// A second of warm-up, two of the window, and a drain of a few milliseconds.
+fn series() -> TimeSeries {
+    let seconds = [
+        (0.0, 1.0, Phase::Warmup, 10_000),
+        (1.0, 1.0, Phase::Measure, 9_000),
+        (2.0, 1.0, Phase::Measure, 10_986),
+        (2.004, 0.004, Phase::Drain, 7),
+    ];
+    let names = ["broker-a", "broker-b"].map(str::to_owned);
+    let mut series = TimeSeries::default();
+    for (at_s, length_s, phase, acked) in seconds {
+        let mut second = Recorder::new(2);
+        for i in 0..acked {
+            let times = times(i);
+            let broker = usize::from(i % 4 == 0);
+            second.planned(1);
+            second.submitted(times.intended_ns, times.submitted_ns);
+            second.attempt(broker, 0);
+            second.acked(broker, SendStatus::SendOk, &times, 1);
+        }
+        if phase == Phase::Measure {
+            second.attempt(0, 0);
+            second.attempt_failed(Some(0), TIMEOUT, true);
+            second.attempt(1, 1);
+        }
+        series.push(Interval::new(
+            at_s,
+            length_s,
+            phase,
+            acked % 100,
+            &second,
+            &names,
+        ));
+    }
+    series
 }
 
 /// A closed loop of 64 sync callers without any failure.
@@ -224,26 +264,31 @@ fn facts(mode: Mode, load_model: LoadModel, kind: TargetKind) -> RunFacts {
         },
         verdict: crate::verdict::Verdict::of(Vec::new()),
         probed: None,
+        time_series: None,
         attempts_allowed: 3,
         brokers: facts.collect(),
         avoidance: None,
-        generator: GeneratorFacts {
-            cpu_ns: Some(200_000_000),
-            writes: Some(2_000),
-            reads: Some(3_000),
-            stamped_reads: Some(3_000),
-            memory: Memory {
-                resident_bytes: Some(12_900_000),
-                peak_bytes: Some(13_000_000),
-            },
-            realtime: None,
-            shards: 1,
-            connections: 2,
-        },
+        generator: generator(),
         host: Host {
             cpus: Some(2),
             kernel: Some("Linux 6.1".to_owned()),
             load_average_1m: Some(0.5),
         },
+    }
+}
+
+fn generator() -> GeneratorFacts {
+    GeneratorFacts {
+        cpu_ns: Some(200_000_000),
+        writes: Some(2_000),
+        reads: Some(3_000),
+        stamped_reads: Some(3_000),
+        memory: Memory {
+            resident_bytes: Some(12_900_000),
+            peak_bytes: Some(13_000_000),
+        },
+        realtime: None,
+        shards: 1,
+        connections: 2,
     }
 }

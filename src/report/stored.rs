@@ -23,6 +23,15 @@ pub struct Stored {
     pub result: RunResult,
 }
 
+/// What a file of results holds.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Document {
+    /// The result of one run.
+    Run(Box<RunResult>),
+    /// Those of several runs of one plan.
+    Runs(Box<RunsResult>),
+}
+
 /// Why there is no result.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -118,7 +127,11 @@ pub fn read_results(path: &Path) -> Result<Vec<Stored>, StoredError> {
     Ok(results)
 }
 
-fn file(path: &Path) -> Result<Vec<Stored>, StoredError> {
+/// Reads what a file holds, whichever it is.
+///
+/// # Errors
+/// [`StoredError`] naming the file and what is wrong with it.
+pub fn read_document(path: &Path) -> Result<Document, StoredError> {
     let unreadable = |error| StoredError::Read {
         path: path.to_owned(),
         error,
@@ -138,23 +151,30 @@ fn file(path: &Path) -> Result<Vec<Stored>, StoredError> {
         path: path.to_owned(),
         error,
     };
-    let shown = path.display().to_string();
-    let RunsResult { runs, .. } = match runs::read(&text).map_err(wrong)? {
-        Some(document) => document,
-        None => {
-            let result = json::read(&text).map_err(wrong)?;
-            return Ok(vec![Stored {
-                from: shown,
-                result,
-            }]);
-        }
+    let Some(document) = runs::read(&text).map_err(wrong)? else {
+        let result = json::read(&text).map_err(wrong)?;
+        return Ok(Document::Run(Box::new(result)));
     };
-    if runs.is_empty() {
+    if document.runs.is_empty() {
         return Err(StoredError::Empty {
             path: path.to_owned(),
         });
     }
-    let runs = runs.into_iter().enumerate();
+    Ok(Document::Runs(Box::new(document)))
+}
+
+fn file(path: &Path) -> Result<Vec<Stored>, StoredError> {
+    let shown = path.display().to_string();
+    let document = match read_document(path)? {
+        Document::Run(result) => {
+            return Ok(vec![Stored {
+                from: shown,
+                result: *result,
+            }]);
+        }
+        Document::Runs(document) => document,
+    };
+    let runs = document.runs.into_iter().enumerate();
     let stored = runs.map(|(index, result)| Stored {
         from: format!("{shown}, run {}", index + 1),
         result,
@@ -226,6 +246,8 @@ mod tests {
             assert!(matches!(error, StoredError::Form { .. }), "{text}: {error}");
             assert!(error.to_string().contains("c.json"));
         }
+        let one = read_document(&at("a.json")).unwrap();
+        assert_eq!(one, Document::Run(Box::new(sample::open())));
         fs::write(at("c.json"), [0xff, 0xfe]).unwrap();
         assert!(matches!(
             read_result(&at("c.json")),

@@ -111,6 +111,15 @@ fn lines(
         )?;
     }
     writeln!(out)?;
+    remarks(out, result, style)
+}
+
+/// What else happened, and what it cost: a line each, under a heading.
+pub(super) fn remarks(
+    out: &mut (impl Write + ?Sized),
+    result: &RunResult,
+    style: Style,
+) -> io::Result<()> {
     retries(out, result, style)?;
     flow_control::write(out, &result.flow_control, style)?;
     if let Some(figures) = &result.transactions {
@@ -249,7 +258,7 @@ pub(super) fn load(result: &RunResult) -> String {
 }
 
 /// How a warm-up ended that was to end by itself.
-fn warmup(result: &RunResult) -> Option<String> {
+pub(super) fn warmup(result: &RunResult) -> Option<String> {
     let length = three_digits(result.window.warmup_s);
     Some(match result.window.warmup_ended? {
         WarmupEnded::Steady => format!("{length} s, until the load was steady"),
@@ -533,7 +542,7 @@ pub(super) fn time(ns: Option<u64>) -> String {
 }
 
 /// Kinds of failure with their counts, the most frequent first.
-fn kinds(kinds: &BTreeMap<String, u64>) -> String {
+pub(super) fn kinds(kinds: &BTreeMap<String, u64>) -> String {
     let mut kinds: Vec<_> = kinds.iter().collect();
     kinds.sort_by_key(|(_, n)| std::cmp::Reverse(**n));
     let kinds: Vec<_> = kinds

@@ -395,7 +395,7 @@ const REFUSALS: &[(&str, &str, &str, &str)] = &[
         "another mode",
     ),
     ("format=xml", "format", "unknown", "json"),
-    ("output=a.html", "output", "extension", ".json"),
+    ("output=a.pdf", "output", "extension", ".json"),
     ("output=a.json output=a.json", "output", "twice", "its own"),
     ("fail-if=p99>20", "fail-if", "no unit", "p99>20ms"),
     ("max-error-rate=1", "max-error-rate", "with %", "1%"),

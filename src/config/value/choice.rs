@@ -135,6 +135,8 @@ pub enum OutputFormat {
     Csv,
     /// A table for tickets and pull requests.
     Markdown,
+    /// A page with charts, in one file.
+    Html,
 }
 
 impl OutputFormat {
@@ -146,6 +148,7 @@ impl OutputFormat {
             "json" => Some(Self::Json),
             "csv" => Some(Self::Csv),
             "md" | "markdown" => Some(Self::Markdown),
+            "html" | "htm" => Some(Self::Html),
             _ => None,
         }
     }
@@ -155,11 +158,12 @@ impl FromStr for OutputFormat {
     type Err = ValueError;
 
     fn from_str(text: &str) -> Result<Self, ValueError> {
-        const NAMES: [(&str, OutputFormat); 4] = [
+        const NAMES: [(&str, OutputFormat); 5] = [
             ("text", OutputFormat::Text),
             ("json", OutputFormat::Json),
             ("csv", OutputFormat::Csv),
             ("md", OutputFormat::Markdown),
+            ("html", OutputFormat::Html),
         ];
         pick(text, &NAMES)
     }
@@ -172,6 +176,7 @@ impl fmt::Display for OutputFormat {
             Self::Json => "json",
             Self::Csv => "csv",
             Self::Markdown => "md",
+            Self::Html => "html",
         })
     }
 }
@@ -185,7 +190,7 @@ mod tests {
         for text in ["sync", "async", "oneway", "batch"] {
             assert_eq!(text.parse::<ModeSetting>().expect(text).to_string(), text);
         }
-        for text in ["text", "json", "csv", "md"] {
+        for text in ["text", "json", "csv", "md", "html"] {
             assert_eq!(text.parse::<OutputFormat>().expect(text).to_string(), text);
         }
         for text in ["catch-up", "skip", "abort"] {

@@ -49,7 +49,7 @@ impl FromStr for OutputFile {
                 "`{text}`: an interval log is written while a run goes on, by --hlog {text}"
             ))),
             None => Err(ValueError::new(format!(
-                "`{text}`: the extension chooses the format and is one of .json, .txt, .csv, .md"
+                "`{text}`: the extension chooses the format and is one of .json, .txt, .csv, .md, .html"
             ))),
         }
     }
@@ -72,10 +72,11 @@ mod tests {
             ("dir.d/out.csv", OutputFormat::Csv),
             ("a.md", OutputFormat::Markdown),
             ("a.txt", OutputFormat::Text),
+            ("run.html", OutputFormat::Html),
         ] {
             assert_eq!(text.parse::<OutputFile>().expect(text).format, format);
         }
-        for text in ["", "-", "out", "out.html", "json"] {
+        for text in ["", "-", "out", "out.pdf", "json"] {
             assert!(text.parse::<OutputFile>().is_err(), "{text}");
         }
     }

@@ -281,6 +281,7 @@ fn an_interval_shows_one_second_and_leaves_out_what_it_lacks() {
     let names = ["broker-a".to_owned()];
     let interval = Interval::new(
         1.0,
+        0.5,
         crate::metrics::Phase::Measure,
         7,
         &recorded(&sends),
@@ -308,6 +309,7 @@ fn an_interval_shows_one_second_and_leaves_out_what_it_lacks() {
     );
     let empty = Interval::new(
         2.0,
+        1.0,
         crate::metrics::Phase::Drain,
         0,
         &Recorder::new(1),

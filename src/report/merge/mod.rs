@@ -89,6 +89,8 @@ pub fn merge(mut parts: Vec<Part>, partial: bool) -> Result<RunResult, MergeErro
         run: run::union(&all, found),
         window,
         accounts,
+        // Percentiles of seconds do not add up, and their histograms are not kept.
+        time_series: None,
         flow_control: figures::flow_control(&all, retries.attempts),
         retries,
     };
