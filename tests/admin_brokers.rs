@@ -21,7 +21,7 @@ use rmq_bench::client::admin::{Admin, AdminError, NewTopic};
 use rmq_bench::client::{ClientConfig, ClientError, ClientInstance, Message, Producer, SendConfig};
 use serde_json::Value;
 use support::binary::{json, process, rmq_bench};
-use support::{TOPIC, client_of, cluster};
+use support::{TOPIC, client_of, cluster, eventually};
 
 fn admin_of(client: ClientConfig) -> (Admin, Arc<ClientInstance>) {
     let instance = Arc::new(ClientInstance::new(client).unwrap());
@@ -113,7 +113,8 @@ async fn a_topic_is_deleted_on_all_brokers_and_then_forgotten_by_all_name_server
         4,
         "still in the route"
     );
-    cluster.open_port(1).unwrap();
+    // Another test's cluster may have been given the port meanwhile, until it ends.
+    eventually("the port is free", || cluster.open_port(1).is_ok());
     // A client that knows nothing of the lost connection.
     instance.shutdown().await;
     let (admin, instance) = admin_of(client_of(&cluster));

@@ -64,8 +64,8 @@ fn commands_that_do_not_work_yet_are_not_listed() {
     let help = rmq_bench().arg("--help").assert().success();
     help.stdout(
         contains("  run ")
-            .and(contains("  broker "))
-            .and(contains("  capacity ").not()),
+            .and(contains("  capacity "))
+            .and(contains("  completions ").not()),
     );
 }
 

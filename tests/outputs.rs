@@ -240,7 +240,7 @@ fn what_cannot_be_rendered_is_refused_by_name() {
         .code(2)
         .stdout("")
         .stderr(contains(
-            "a folder, where the JSON result of a run is wanted",
+            "a folder that is no bundle, where the JSON result of a run is wanted",
         ));
     fs::write(at("other.json"), "{}").unwrap();
     for name in ["missing.json", "other.json"] {

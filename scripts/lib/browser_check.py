@@ -258,10 +258,31 @@ class Page:
         self.browser.call("Target.closeTarget", targetId=self.target)
 
 
+def of_a_search(result):
+    """The charts of a search for a capacity: the curve, and the way to the answer."""
+    steps = result["capacity"]["steps"]
+    outcomes = {"passed": "passed", "failed": "failed", "spoilt by the generator": "generator"}
+    way = {name: sum(step["outcome"] == outcome for step in steps) for name, outcome in outcomes.items()}
+    if not way["spoilt by the generator"]:
+        del way["spoilt by the generator"]
+    known = sum("bracket_per_s" in step for step in steps)
+    if known:
+        way |= {"capacity at least": known, "capacity at most": known}
+    charts = {"way-chart": way}
+    if "curve" in result:
+        points = result["curve"]["points"]
+        names = {"p50": "p50_ns", "p99": "p99_ns", "p99.9": "p999_ns"}
+        told = {name: sum(figure in point for point in points) for name, figure in names.items()}
+        charts["curve-chart"] = {name: count for name, count in told.items() if count}
+    return charts
+
+
 def expected(result):
     """The charts a page must have: of each its series, and of each series how many values it shows."""
     if result.get("kind") == "runs":
         return {"latency": {f"run {number}": None for number in range(1, len(result["runs"]) + 1)}}
+    if result.get("kind") == "capacity":
+        return of_a_search(result)
     answered = "response" in result["latency"]
     charts = {}
     if answered:

@@ -6,6 +6,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use super::admin::AdminArgs;
 use super::broker::BrokerArgs;
+use super::capacity::CapacityArgs;
 use super::compare::CompareArgs;
 use super::doctor::DoctorArgs;
 use super::exit::Exit;
@@ -17,7 +18,8 @@ use super::rerun::RerunArgs;
 use super::schema::SchemaArgs;
 use super::version::VersionArgs;
 use super::{
-    admin, broker, compare, doctor, help, merge, message, produce, report, rerun, schema, version,
+    admin, broker, capacity, compare, doctor, help, merge, message, produce, report, rerun, schema,
+    version,
 };
 
 /// Load generator and benchmark for Apache RocketMQ.
@@ -47,6 +49,9 @@ enum Command {
     /// Makes a run again, from its bundle (--bundle) or its JSON result
     #[command(after_help = help::RERUN_SHORT, after_long_help = help::RERUN)]
     Rerun(RerunArgs),
+    /// Finds the highest rate that meets objectives, and says how sure that is
+    #[command(after_long_help = help::CAPACITY)]
+    Capacity(CapacityArgs),
     /// Sets results against one another: better, worse, the same or inconclusive
     #[command(after_long_help = help::COMPARE)]
     Compare(CompareArgs),
@@ -82,6 +87,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Some(Command::Produce(args)) => produce::produce(&args),
         Some(Command::Run(args)) => produce::run(args),
         Some(Command::Rerun(args)) => rerun::run(&args),
+        Some(Command::Capacity(args)) => capacity::run(args),
         Some(Command::Compare(args)) => compare::run(&args),
         Some(Command::Merge(args)) => merge::run(&args),
         Some(Command::Report(args)) => report::run(&args),

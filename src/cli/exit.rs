@@ -64,8 +64,10 @@ impl Exit {
             Self::Usage => "wrong usage, environment or profile",
             Self::Connect => "could not connect, no route, no permission",
             Self::FailedSends => "too many failed or unknown sends (--max-error-rate)",
-            Self::Threshold => "a threshold (--fail-if) missed; compare: worse",
-            Self::Inconclusive => "compare: inconclusive",
+            Self::Threshold => {
+                "a threshold (--fail-if) missed; compare: worse; capacity: below --min"
+            }
+            Self::Inconclusive => "compare, capacity: inconclusive",
             Self::InvalidGenerator => "generator invalid, with --strict; or the run aborted itself",
             Self::Interrupted => "interrupted",
         }

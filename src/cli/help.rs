@@ -52,6 +52,25 @@ Examples:
 The rate in the last sentence is, of half, a quarter, an eighth, … of what the generator got through
 against an embedded cluster on this machine, the first that it then held with the verdict VALID.";
 
+/// Under `capacity --help`.
+pub const CAPACITY: &str = "\
+Examples:
+  rmq-bench capacity -n HOST:9876 --objective 'p99<10ms' -o capacity.json
+      the highest rate whose 99th percentile stays below 10 ms; some 30 windows, six to ten minutes
+  rmq-bench capacity -n HOST:9876 --min 5k --max 100k --step-time 30s --time-budget 1h --resume steps.ndjson
+      longer windows; after Ctrl-C the same command goes on where it was
+  rmq-bench capacity -n HOST:9876 -m sync -w 256 -s 4KiB --objective 'p999<50ms' --objective 'error_rate<0.01%'
+      all modes and messages of produce; every objective has to hold
+  rmq-bench capacity -n HOST:9876 --dry-run
+      what it would send at most, and nothing is sent
+
+The answer is a pair: a rate at which every confirming window passed, and one at which they failed. A window that the
+generator or its machine spoiled says nothing and is repeated; when that does not help, the generator is the
+limit, and no capacity is told.
+
+Exit codes: 0 found, or at least --max; 10 below --min; 11 inconclusive: the generator ended first, the capacity
+moved, or the time was over; 130 interrupted.";
+
 /// Under `compare --help`.
 pub const COMPARE: &str = "\
 Examples:

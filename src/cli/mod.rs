@@ -4,6 +4,7 @@
 //! - [`produce`]: `produce` and `run` up to the resolved plan; [`produce_run`]: the run itself
 //! - `start`, `target`, `watch`, `steadiness`, `outcome`, `outputs`, `signals`: the parts of a run; `runs`: several of one plan
 //! - `bundle`: the folder of a run; `rerun`: a run made again from it
+//! - [`capacity`]: the highest rate that meets objectives
 //! - [`compare`]: two results, or groups of them
 //! - `admin`: topics made, queues measured, messages looked up
 //! - [`doctor`]: what machine and cluster can carry; `machine`: what the system says of itself
@@ -19,6 +20,7 @@
 mod admin;
 pub mod broker;
 mod bundle;
+pub mod capacity;
 pub mod command;
 pub mod compare;
 mod connect;

@@ -1,15 +1,23 @@
-//! The options of `produce`, made from the one list of settings; and those of them that other commands have,
-//! which say how a cluster is reached.
+//! The options of `produce` and `capacity`, made from the one list of settings; and those of them that other commands
+//! have, which say how a cluster is reached.
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 
-use crate::config::setting::{Arity, Layer, RawValue};
+use crate::config::capacity::is_decided;
+use crate::config::setting::{Arity, Heading, Layer, RawValue};
 use crate::config::settings::SETTINGS;
 use crate::config::{Setting, Source};
 
 /// The options given, as text: `config` understands them together with all other sources.
 #[derive(Debug, Clone, Default)]
 pub struct ProduceArgs {
+    /// Values by key.
+    pub given: Layer,
+}
+
+/// The options of `capacity`: those of `produce` that the search does not decide itself, and its own.
+#[derive(Debug, Clone, Default)]
+pub struct CapacityOptions {
     /// Values by key.
     pub given: Layer,
 }
@@ -37,11 +45,8 @@ pub(crate) const REACH: [&str; 10] = [
 
 impl Args for ReachArgs {
     fn augment_args(command: Command) -> Command {
-        let settings = SETTINGS
-            .iter()
-            .filter(|setting| REACH.contains(&setting.key));
-        let command = settings.fold(command, |command, setting| command.arg(option(setting)));
         let help = "Name servers, separated by `;` [env: RMQ_BENCH_NAMESRV, NAMESRV_ADDR]";
+        let command = add(command, Self::has);
         command.mut_arg("namesrv", |arg| arg.help(help).long_help(help))
     }
 
@@ -50,27 +55,40 @@ impl Args for ReachArgs {
     }
 }
 
-impl FromArgMatches for ReachArgs {
-    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        let mut args = Self::default();
-        args.update_from_arg_matches(matches)?;
-        Ok(args)
-    }
+/// Which settings are options of these arguments, and how clap takes them.
+macro_rules! options {
+    ($($args:ty: |$setting:ident| $has:expr;)+) => {$(
+        impl $args {
+            fn has($setting: &Setting) -> bool {
+                $has
+            }
+        }
 
-    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
-        let settings = SETTINGS
-            .iter()
-            .filter(|setting| REACH.contains(&setting.key));
-        settings.for_each(|setting| take(setting, matches, &mut self.given));
-        Ok(())
-    }
+        impl FromArgMatches for $args {
+            fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+                let mut args = Self::default();
+                args.update_from_arg_matches(matches)?;
+                Ok(args)
+            }
+
+            fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+                let settings = SETTINGS.iter().filter(|setting| Self::has(setting));
+                settings.for_each(|setting| take(setting, matches, &mut self.given));
+                Ok(())
+            }
+        }
+    )+};
+}
+
+options! {
+    ReachArgs: |setting| REACH.contains(&setting.key);
+    ProduceArgs: |setting| setting.heading != Heading::Capacity;
+    CapacityOptions: |setting| !is_decided(setting.key);
 }
 
 impl Args for ProduceArgs {
     fn augment_args(command: Command) -> Command {
-        SETTINGS
-            .iter()
-            .fold(command, |command, setting| command.arg(option(setting)))
+        add(command, Self::has)
     }
 
     fn augment_args_for_update(command: Command) -> Command {
@@ -78,19 +96,21 @@ impl Args for ProduceArgs {
     }
 }
 
-impl FromArgMatches for ProduceArgs {
-    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        let mut args = Self::default();
-        args.update_from_arg_matches(matches)?;
-        Ok(args)
+impl Args for CapacityOptions {
+    fn augment_args(command: Command) -> Command {
+        let command = add(command, Self::has);
+        let help = "Warm-up of the first windows, whose cluster may be cold: a time, or until it is steady [default: auto:30s]";
+        command.mut_arg("warmup", |arg| arg.help(help).long_help(help))
     }
 
-    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
-        SETTINGS
-            .iter()
-            .for_each(|setting| take(setting, matches, &mut self.given));
-        Ok(())
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
     }
+}
+
+fn add(command: Command, has: fn(&Setting) -> bool) -> Command {
+    let settings = SETTINGS.iter().filter(|setting| has(setting));
+    settings.fold(command, |command, setting| command.arg(option(setting)))
 }
 
 /// Takes an option's texts, if it is given.

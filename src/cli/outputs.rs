@@ -9,6 +9,7 @@ use super::exit::Exit;
 use super::{message, stdout};
 use crate::config::ReportPlan;
 use crate::config::value::{OutputFile, OutputFormat};
+use crate::report::capacity::{self, CapacityResult};
 use crate::report::runs::RunsResult;
 use crate::report::stored;
 use crate::report::{RunResult, Style, csv, html, json, markdown, runs, runs_text, text};
@@ -37,6 +38,8 @@ pub(crate) enum Document<'a> {
     One(&'a RunResult),
     /// Several of one plan.
     Several(&'a RunsResult),
+    /// A search for a capacity.
+    Capacity(&'a CapacityResult),
 }
 
 impl<'a> From<&'a stored::Document> for Document<'a> {
@@ -44,6 +47,7 @@ impl<'a> From<&'a stored::Document> for Document<'a> {
         match document {
             stored::Document::Run(result) => Self::One(result),
             stored::Document::Runs(results) => Self::Several(results),
+            stored::Document::Capacity(result) => Self::Capacity(result),
         }
     }
 }
@@ -54,6 +58,7 @@ impl<'a> Document<'a> {
         match self {
             Self::One(result) => Some(result),
             Self::Several(results) => results.runs.first(),
+            Self::Capacity(_) => None,
         }
     }
 
@@ -79,6 +84,13 @@ impl<'a> Document<'a> {
                 OutputFormat::Csv => runs_text::write_csv(out, result),
                 OutputFormat::Markdown => runs_text::write_markdown(out, result),
                 OutputFormat::Html => html::write_runs(out, result),
+            },
+            Self::Capacity(result) => match format {
+                OutputFormat::Text => capacity::text::write(out, result, style, width),
+                OutputFormat::Json => capacity::document::write_json(out, result),
+                OutputFormat::Csv => capacity::csv::write(out, result),
+                OutputFormat::Markdown => capacity::markdown::write(out, result),
+                OutputFormat::Html => html::write_capacity(out, result),
             },
         }
     }

@@ -50,8 +50,17 @@ pub(crate) fn run(args: RunArgs) -> Exit {
 fn sources_of_run(args: RunArgs) -> Result<Sources, ConfigError> {
     let mut command_line = args.options.given;
     add_set(&mut command_line, &args.set)?;
+    let profile = Profile::load(&args.profile)?;
+    if let Some(objective) = profile.values.get("objective") {
+        return Err(ConfigError::Value {
+            key: "objective",
+            source_of_value: objective.source.clone(),
+            reason: "is of a search for a capacity, and `run` makes one run".to_owned(),
+            hint: format!("rmq-bench capacity --profile {}", args.profile),
+        });
+    }
     Ok(Sources {
-        profile: Some(Profile::load(&args.profile)?),
+        profile: Some(profile),
         environment: process_environment(),
         command_line,
     })

@@ -16,7 +16,7 @@ use crate::client::error::denies_access;
 use crate::config::threshold::Threshold;
 use crate::config::value::DurationSetting;
 use crate::config::{RunPlan, Target};
-use crate::load::{LoadOutcome, LoadRun, StopSignal};
+use crate::load::{LoadOutcome, LoadRun, RunSecond, StopSignal};
 use crate::metrics::{Label, Summary, units};
 use crate::protocol::ResponseCode;
 use crate::report::figures::ThresholdOutcome;
@@ -121,8 +121,41 @@ pub(super) fn measure_into(
     start_at: Option<jiff::Timestamp>,
     bundle: Option<&Lines>,
 ) -> Result<Measured, Failure> {
-    let host = Host::read();
     let target = RunningTarget::start(&plan.target)?;
+    let around = Around {
+        stop,
+        start_at,
+        bundle,
+    };
+    measure_on(&target, plan, around, |_| ())
+}
+
+/// What a run is told from outside its plan.
+#[derive(Default)]
+pub(super) struct Around<'a> {
+    pub(super) stop: Arc<StopSignal>,
+    /// When it begins; `None` for as soon as it can.
+    pub(super) start_at: Option<jiff::Timestamp>,
+    /// Lines of a bundle.
+    pub(super) bundle: Option<&'a Lines>,
+}
+
+/// The same on a target that runs already; `each` is shown every second of the run.
+///
+/// # Errors
+/// As [`measure`].
+pub(super) fn measure_on(
+    target: &RunningTarget,
+    plan: &RunPlan,
+    around: Around<'_>,
+    mut each: impl FnMut(&RunSecond<'_>),
+) -> Result<Measured, Failure> {
+    let Around {
+        stop,
+        start_at,
+        bundle,
+    } = around;
+    let host = Host::read();
     let mut client = plan.client.clone();
     client.namesrv.clone_from(&target.namesrv);
     if let Target::Cluster { .. } = &plan.target {
@@ -143,7 +176,10 @@ pub(super) fn measure_into(
         start_at,
     };
     let started_at = jiff::Timestamp::now();
-    let outcome = load.execute(|second| watch.second(second));
+    let outcome = load.execute(|second| {
+        watch.second(second);
+        each(second);
+    });
     let watched = watch.finish();
     leave(&instance);
     let outcome = outcome?;
@@ -177,7 +213,7 @@ pub(super) fn measure_into(
     tell_remarks(&outcome);
     let finished = Finished {
         plan,
-        target: &target,
+        target,
         instance: &instance,
         outcome: &outcome,
         started_at,

@@ -7,6 +7,7 @@ use super::doctor::Diagnosis;
 use super::exit::Exit;
 use super::stdout;
 use crate::config::schema;
+use crate::report::capacity::CapacityResult;
 use crate::report::comparison::Comparison;
 use crate::report::runs::RunsResult;
 use crate::report::schema::{schema as report_schema, schema_of};
@@ -26,6 +27,8 @@ enum SchemaOf {
     Result,
     /// Several runs of one plan (`--runs N --format json`)
     Runs,
+    /// A search for a capacity (`capacity --format json`)
+    Capacity,
     /// A comparison (`compare --format json`)
     Comparison,
     /// A diagnosis (`doctor --format json`)
@@ -41,6 +44,7 @@ pub(crate) fn run(args: &SchemaArgs) -> Exit {
     let schema = match args.of {
         SchemaOf::Result => report_schema(),
         SchemaOf::Runs => schema_of::<RunsResult>(),
+        SchemaOf::Capacity => schema_of::<CapacityResult>(),
         SchemaOf::Comparison => schema_of::<Comparison>(),
         SchemaOf::Doctor => schema_of::<Diagnosis>(),
         SchemaOf::Admin => schema_of::<AdminDocument>(),

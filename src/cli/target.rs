@@ -36,7 +36,8 @@ impl RunningTarget {
     }
 }
 
-fn is_local(address: &str) -> bool {
+/// Whether an address is of this host's loopback.
+pub(crate) fn is_local(address: &str) -> bool {
     let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
     let host = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost"

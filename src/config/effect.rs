@@ -62,6 +62,21 @@ const OF_EMBEDDED: &[&str] = &[
 ];
 const TLS: &[&str] = &["tls-ca", "tls-cert", "tls-key", "tls-name", "tls-verify"];
 const OF_REQUESTS: &[&str] = &["responder", "reply-size"];
+const OF_CAPACITY: &[&str] = &[
+    "objective",
+    "min",
+    "max",
+    "step-time",
+    "confirm",
+    "confidence",
+    "precision",
+    "time-budget",
+    "max-bytes",
+    "max-disk",
+    "yes",
+    "resume",
+    "curve",
+];
 const OF_TRANSACTIONS: &[&str] = &[
     "tx-commit",
     "tx-rollback",
@@ -81,6 +96,7 @@ pub(crate) fn left_out(settings: &Settings) -> Vec<LeftOut> {
             }
         }
     };
+    leave_out("only `capacity` looks for one", OF_CAPACITY);
     let mode = settings.mode.value.0;
     for (of, reason, keys) in BY_MODE {
         if *of == mode {

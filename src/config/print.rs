@@ -60,7 +60,9 @@ fn lines(
     written: impl Fn(&Setting, &SettingValue) -> Option<SettingValue>,
 ) {
     let mut heading: Option<Heading> = None;
-    for setting in SETTINGS.iter().filter(|setting| !setting.is_action()) {
+    let of_a_run =
+        |setting: &&Setting| !setting.is_action() && setting.heading != Heading::Capacity;
+    for setting in SETTINGS.iter().filter(of_a_run) {
         if heading != Some(setting.heading) {
             heading = Some(setting.heading);
             text.push_str(&format!("\n# {}\n", setting.heading.title()));

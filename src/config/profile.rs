@@ -11,10 +11,11 @@ use super::settings::{SETTINGS, setting};
 use super::suggest;
 
 /// The built-in profiles: name and text.
-pub const BUILT_IN: [(&str, &str); 3] = [
+pub const BUILT_IN: [(&str, &str); 4] = [
     ("smoke", include_str!("../../profiles/smoke.toml")),
     ("steady", include_str!("../../profiles/steady.toml")),
     ("saturate", include_str!("../../profiles/saturate.toml")),
+    ("capacity", include_str!("../../profiles/capacity.toml")),
 ];
 
 /// A profile as read: which settings it has, not yet understood.

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use serde::{Serialize, Serializer};
 
 use super::error::ConfigError;
+use super::objective::Objective;
 use super::threshold::Threshold;
 use super::value::{self, ValueError};
 
@@ -50,6 +51,7 @@ impl Setting {
     #[must_use]
     pub fn is_repeated(&self) -> bool {
         !self.is_action()
+            && self.heading != Heading::Capacity
             && !matches!(
                 self.key,
                 "start-at"
@@ -81,6 +83,8 @@ pub enum Heading {
     Pacing,
     /// The embedded cluster.
     Embedded,
+    /// The search for a capacity.
+    Capacity,
     /// What comes out.
     Output,
 }
@@ -96,6 +100,7 @@ impl Heading {
             Self::Sending => "Sending",
             Self::Pacing => "Pacing",
             Self::Embedded => "Embedded cluster (without --namesrv)",
+            Self::Capacity => "Capacity (rmq-bench capacity)",
             Self::Output => "Output",
         }
     }
@@ -357,6 +362,9 @@ expected! {
     value::FaultTableSetting: "v4, v5, or classes such as 550ms:2s,1800ms:5s";
     value::StallSetting: "length/period, such as 200ms/2s";
     value::WarmupSetting: "a duration such as 2s, auto, or auto with the longest, such as auto:60s";
+    value::LimitedRate: "a rate such as 50k, 3000/s, 3M/min";
+    value::CurveSetting: "ascending shares such as 10%,50%,100%, or off";
+    Objective: "figure, comparator, limit, such as p99<10ms or error_rate<0.1%";
     Threshold: "figure, comparator, limit, such as p99>20ms or error_rate>0.1%";
 }
 

@@ -4,15 +4,16 @@
 //! list. To add a setting, add its entry here and use its field in `resolve`.
 
 use super::error::ConfigError;
+use super::objective::Objective;
 use super::setting::{Field, Given, Heading, Layer, Setting, SettingValue, Source};
 use super::threshold::Threshold;
 use super::value::{
     ArrivalsSetting, BatchSetting, BodySize, BrokerNames, ChoiceSetting, CompressSetting,
-    CountSetting, DurationSetting, FaultTableSetting, FilePath, GroupName, HeaderSetting, HostName,
-    IdPart, Keys, ModeSetting, NamespaceName, NamesrvList, OnOff, OutputFile, OutputFormat,
-    Properties, QueueOrderSetting, RateSetting, ResponderSetting, ServiceSetting, ShardSetting,
-    ShareSetting, SizeSetting, StallSetting, StartAt, Switch, Tags, TopicName, TopicNames,
-    WarmupSetting, WhenLateSetting,
+    CountSetting, CurveSetting, DurationSetting, FaultTableSetting, FilePath, GroupName,
+    HeaderSetting, HostName, IdPart, Keys, LimitedRate, ModeSetting, NamespaceName, NamesrvList,
+    OnOff, OutputFile, OutputFormat, Properties, QueueOrderSetting, RateSetting, ResponderSetting,
+    ServiceSetting, ShardSetting, ShareSetting, SizeSetting, StallSetting, StartAt, Switch, Tags,
+    TopicName, TopicNames, WarmupSetting, WhenLateSetting,
 };
 
 macro_rules! optional {
@@ -388,6 +389,44 @@ settings! {
     /// Time after which an embedded broker asks about a transaction (6s, as RocketMQ does)
     Embedded "broker-check-after" "TIME" broker_check_after: Option<Given<DurationSetting>>;
 
+    /// What a rate has to meet, in every window that is to count (repeatable)
+    ///
+    /// Any figure of --fail-if, and what has to hold of it: 'p99<10ms', 'p999<=50ms', 'error_rate<0.1%'. Times are
+    /// response times, from the planned moment. Besides, 99.9% of the planned messages have to be sent. Without any:
+    /// p99<10ms and error_rate<0.1%.
+    Capacity "objective" "CONDITION" objective: Given<Vec<Objective>>;
+    /// Lowest rate to try
+    Capacity "min" "RATE" min: Given<LimitedRate> = "1k";
+    /// Highest rate to try
+    Capacity "max" "RATE" max: Given<LimitedRate> = "500k";
+    /// Measured time of each window
+    Capacity "step-time" "TIME" step_time: Given<DurationSetting> = "10s";
+    /// Windows at the lower rate that all have to pass at the end
+    Capacity "confirm" "N" confirm: Given<CountSetting> = "3";
+    /// Chance with which the capacity is to lie between the two rates of the answer
+    ///
+    /// Confirming a pair may leave it up to 20 points less sure; the answer tells the chance that is left.
+    Capacity "confidence" "SHARE" confidence: Given<ShareSetting> = "95%";
+    /// How far the two rates may lie apart
+    ///
+    /// When the time is nearly over, twice as far; the answer tells how far they do.
+    Capacity "precision" "SHARE" precision: Given<ShareSetting> = "5%";
+    /// Time for the search, its curve not counted
+    Capacity "time-budget" "TIME" time_budget: Given<DurationSetting> = "15m";
+    /// Stop before more bytes of bodies than this are sent
+    Capacity "max-bytes" "SIZE" max_bytes: Option<Given<SizeSetting>>;
+    /// Stop when a broker's disk is fuller than this
+    ///
+    /// Brokers are asked before each window; they refuse messages themselves from 90% on.
+    Capacity "max-disk" "SHARE" max_disk: Given<ShareSetting> = "85%";
+    /// Go beyond 10,000 messages per second or 10 GiB on a cluster that is not on this host
+    Capacity "yes" "" yes: Given<Switch> = "false";
+    /// Keeps each step in this file, and goes on from the steps that are in it
+    ///
+    /// Given again after Ctrl-C, a crash or a lost host, the search takes the same way and measures only what is missing.
+    Capacity "resume" "FILE" resume: Option<Given<FilePath>>;
+    /// Shares of the capacity to measure a latency curve at, or off
+    Capacity "curve" "SHARE[,…]|off" curve: Given<CurveSetting> = "10%,25%,50%,75%,90%,100%,110%";
     /// Write the result to FILE as well, format by extension (repeatable)
     ///
     /// Extensions: .json, .txt, .csv, .md, .html.

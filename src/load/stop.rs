@@ -1,10 +1,14 @@
 //! How a run is asked to end before its time.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 /// Raised by signals and by whoever runs a load; read by shards at every tick.
 #[derive(Debug, Default)]
-pub struct StopSignal(AtomicU8);
+pub struct StopSignal {
+    raised: AtomicU8,
+    above: Option<Arc<Self>>,
+}
 
 /// How far a stop goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,9 +22,18 @@ pub enum StopLevel {
 }
 
 impl StopSignal {
+    /// One of a part of the work: raised by itself, or with the whole.
+    #[must_use]
+    pub fn below(above: &Arc<Self>) -> Self {
+        Self {
+            raised: AtomicU8::new(0),
+            above: Some(Arc::clone(above)),
+        }
+    }
+
     /// Raises the level by one step; returns the level now.
     pub fn raise(&self) -> StopLevel {
-        let before = self.0.fetch_add(1, Ordering::Relaxed);
+        let before = self.raised.fetch_add(1, Ordering::Relaxed);
         if before == 0 {
             StopLevel::Drain
         } else {
@@ -31,10 +44,36 @@ impl StopSignal {
     /// The level.
     #[must_use]
     pub fn level(&self) -> StopLevel {
-        match self.0.load(Ordering::Relaxed) {
+        let own = match self.raised.load(Ordering::Relaxed) {
             0 => StopLevel::None,
             1 => StopLevel::Drain,
             _ => StopLevel::Now,
-        }
+        };
+        self.above
+            .as_ref()
+            .map_or(own, |above| own.max(above.level()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_stops_alone_or_with_the_whole() {
+        let whole = Arc::new(StopSignal::default());
+        let part = StopSignal::below(&whole);
+        part.raise();
+        assert_eq!(
+            (part.level(), whole.level()),
+            (StopLevel::Drain, StopLevel::None)
+        );
+        let other = StopSignal::below(&whole);
+        whole.raise();
+        whole.raise();
+        assert_eq!(
+            (part.level(), other.level()),
+            (StopLevel::Now, StopLevel::Now)
+        );
     }
 }

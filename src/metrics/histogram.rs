@@ -274,6 +274,17 @@ impl<C: Counter> LatencyHistogram<C> {
         values
     }
 
+    /// Values longer than this, by the longest time of their cell as percentiles have it.
+    #[must_use]
+    pub fn above(&self, ns: u64) -> u64 {
+        let longer = |(highest, _): &(u64, u64)| (*highest).clamp(self.min_ns, self.max_ns) > ns;
+        let settled = self.settled();
+        recorded(&settled.cells)
+            .filter(longer)
+            .map(|(_, count)| count)
+            .sum()
+    }
+
     /// Rank of a percentile that may be stated, from 1.
     fn stated_rank(&self, part: PartsOfTenThousand) -> Option<u64> {
         let count = self.count();

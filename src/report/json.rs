@@ -2,6 +2,9 @@
 
 use std::io::{self, Write};
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 use thiserror::Error;
 
 use super::result::{RunResult, SCHEMA_VERSION};
@@ -11,7 +14,18 @@ use super::result::{RunResult, SCHEMA_VERSION};
 /// # Errors
 /// What the writer says.
 pub fn write(out: &mut (impl Write + ?Sized), result: &RunResult) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut *out, result)?;
+    write_document(out, result)
+}
+
+/// The same of any document of ours.
+///
+/// # Errors
+/// What the writer says.
+pub(super) fn write_document(
+    out: &mut (impl Write + ?Sized),
+    document: &impl Serialize,
+) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut *out, document)?;
     writeln!(out)
 }
 
@@ -38,12 +52,28 @@ pub enum ReadResultError {
 /// [`ReadResultError::Form`] when the text is no result, [`ReadResultError::Version`] when its figures
 /// have another meaning.
 pub fn read(text: &str) -> Result<RunResult, ReadResultError> {
+    of_this_version(serde_json::from_str(text)?)
+}
+
+/// Reads a document of this `kind`; `None` when it is JSON of another one.
+///
+/// # Errors
+/// [`ReadResultError::Form`] when it is not JSON, or says to be of that kind and is not.
+/// [`ReadResultError::Version`] when its figures have another meaning.
+pub(super) fn read_kind<T: DeserializeOwned>(
+    text: &str,
+    kind: &str,
+) -> Result<Option<T>, ReadResultError> {
+    let value: Value = serde_json::from_str(text)?;
+    if value.get("kind").and_then(Value::as_str) != Some(kind) {
+        return Ok(None);
+    }
+    of_this_version(value).map(Some)
+}
+
+fn of_this_version<T: DeserializeOwned>(value: Value) -> Result<T, ReadResultError> {
     // The version first: what another version lacks would otherwise be named as the mistake.
-    let value: serde_json::Value = serde_json::from_str(text)?;
-    match value
-        .get("schema_version")
-        .and_then(serde_json::Value::as_u64)
-    {
+    match value.get("schema_version").and_then(Value::as_u64) {
         Some(found) if found != u64::from(SCHEMA_VERSION) => {
             Err(ReadResultError::Version { found })
         }

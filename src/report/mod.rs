@@ -14,6 +14,7 @@
 //! - [`schema`]: its JSON Schema
 //! - [`named`]: figures by name; [`runs`]: several runs of one plan; [`stored`]: results read back from files
 //! - [`bundle`]: a run's folder, its names, checksums and words
+//! - [`capacity`]: a search for a capacity
 //! - [`comparison`]: two groups of results against one another
 //! - [`json`], [`text`], [`csv`], [`markdown`], [`html`]: a result in each format; [`intervals`], [`hlog`]: second by second
 //! - [`merge`]: results of shards in one
@@ -24,6 +25,7 @@ mod beyond;
 pub mod bodies;
 pub mod build;
 pub mod bundle;
+pub mod capacity;
 pub mod comparison;
 pub mod csv;
 pub mod figures;

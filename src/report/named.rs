@@ -44,7 +44,7 @@ impl Unit {
     #[must_use]
     pub fn of(name: &str) -> Self {
         match name {
-            "error_rate" | "achieved" | "retry_rate" => Self::Share,
+            "error_rate" | "achieved" | "retry_rate" | "sent" => Self::Share,
             "acked_per_s" => Self::PerSecond,
             "cpu_us_per_message" => Self::CpuMicroseconds,
             _ => Self::Nanoseconds,

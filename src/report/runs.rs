@@ -8,13 +8,12 @@ use std::io::{self, Write};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::stats::{Interval, Spread};
 use crate::verdict::Status;
 
 use super::figures::ThresholdOutcome;
-use super::json::ReadResultError;
+use super::json::{self, ReadResultError};
 use super::named::{self, SHOWN, Unit};
 use super::result::{RunResult, SCHEMA_VERSION, StopReason, Tool};
 
@@ -197,16 +196,7 @@ fn over_runs(runs: &[&RunResult], name: &str) -> Option<FigureOverRuns> {
 /// [`ReadResultError::Form`] when it is not JSON, or calls itself runs and is not.
 /// [`ReadResultError::Version`] when its figures have another meaning.
 pub fn read(text: &str) -> Result<Option<RunsResult>, ReadResultError> {
-    let value: Value = serde_json::from_str(text)?;
-    if value.get("kind").and_then(Value::as_str) != Some(KIND) {
-        return Ok(None);
-    }
-    match value.get("schema_version").and_then(Value::as_u64) {
-        Some(found) if found != u64::from(SCHEMA_VERSION) => {
-            Err(ReadResultError::Version { found })
-        }
-        _ => Ok(Some(serde_json::from_value(value)?)),
-    }
+    json::read_kind(text, KIND)
 }
 
 /// Writes the document as indented JSON with a final line end.
@@ -214,6 +204,5 @@ pub fn read(text: &str) -> Result<Option<RunsResult>, ReadResultError> {
 /// # Errors
 /// What the writer says.
 pub fn write_json(out: &mut (impl Write + ?Sized), result: &RunsResult) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut *out, result)?;
-    writeln!(out)
+    json::write_document(out, result)
 }

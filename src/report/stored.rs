@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use super::bundle::{is_bundle, result_file};
+use super::capacity::{self, CapacityResult};
 use super::json::{self, ReadResultError};
 use super::result::RunResult;
 use super::runs::{self, RunsResult};
@@ -30,6 +31,8 @@ pub enum Document {
     Run(Box<RunResult>),
     /// Those of several runs of one plan.
     Runs(Box<RunsResult>),
+    /// A search for a capacity.
+    Capacity(Box<CapacityResult>),
 }
 
 /// Why there is no result.
@@ -62,6 +65,12 @@ pub enum StoredError {
     #[error("{}: no result in it (a folder's results are its .json files and bundles)", path.display())]
     Empty {
         /// The folder or file.
+        path: PathBuf,
+    },
+    /// A search for a capacity where runs were wanted.
+    #[error("{}: a search for a capacity, whose windows are no runs of one plan", path.display())]
+    Search {
+        /// The file.
         path: PathBuf,
     },
     /// Several runs where one was wanted.
@@ -151,6 +160,9 @@ pub fn read_document(path: &Path) -> Result<Document, StoredError> {
         path: path.to_owned(),
         error,
     };
+    if let Some(search) = capacity::document::read(&text).map_err(wrong)? {
+        return Ok(Document::Capacity(Box::new(search)));
+    }
     let Some(document) = runs::read(&text).map_err(wrong)? else {
         let result = json::read(&text).map_err(wrong)?;
         return Ok(Document::Run(Box::new(result)));
@@ -173,6 +185,11 @@ fn file(path: &Path) -> Result<Vec<Stored>, StoredError> {
             }]);
         }
         Document::Runs(document) => document,
+        Document::Capacity(_) => {
+            return Err(StoredError::Search {
+                path: path.to_owned(),
+            });
+        }
     };
     let runs = document.runs.into_iter().enumerate();
     let stored = runs.map(|(index, result)| Stored {

@@ -29,6 +29,7 @@ pub mod course;
 pub mod measure;
 pub mod needed;
 pub mod permutation;
+pub mod search;
 pub mod shift;
 pub mod spread;
 pub mod steady;

@@ -119,8 +119,12 @@ pub(crate) struct LongRun {
 impl LongRun {
     /// Starts `produce` with these arguments and `--format json`.
     pub(crate) fn start(arguments: &[&str]) -> Self {
+        Self::of(&[&["--format", "json", "--no-progress"], arguments].concat())
+    }
+
+    /// Starts a command with just these arguments.
+    pub(crate) fn of(arguments: &[&str]) -> Self {
         let mut child = process()
-            .args(["--format", "json", "--no-progress"])
             .args(arguments)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -143,18 +143,22 @@ fn ask<T>(
     work: impl AsyncFnOnce(Admin) -> Result<T, AdminError>,
 ) -> Result<T, Failure> {
     let instance = Arc::new(ClientInstance::new(connect::client(&common.reach)?)?);
+    instance.start()?;
+    let admin = Admin::new(Arc::clone(&instance)).with_timeout(common.timeout.0);
+    asked(async {
+        let done = work(admin).await;
+        instance.shutdown().await;
+        done
+    })
+}
+
+/// Waits for the answer to a question to the cluster, on this thread.
+pub(super) fn asked<T>(answer: impl Future<Output = Result<T, AdminError>>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(Failure::own)?;
-    instance.start()?;
-    let admin = Admin::new(Arc::clone(&instance)).with_timeout(common.timeout.0);
-    let done = runtime.block_on(async {
-        let done = work(admin).await;
-        instance.shutdown().await;
-        done
-    });
-    done.map_err(Failure::from)
+    runtime.block_on(answer).map_err(Failure::from)
 }
 
 impl From<AdminError> for Failure {

@@ -8,7 +8,7 @@
 //! - [`choice`]: one of a few names; [`switch`]: on or off
 //! - [`batch`]: size of a batch; [`message`]: keys, properties, compression
 //! - [`name`]: topic, brokers, group, namespace, tags, parts of ids; [`namesrv`]: name server addresses; [`path`]: files
-//! - [`rate_plan`], [`arrivals`], [`fault_table`], [`stall`], [`warmup`]: the compound ones
+//! - [`rate_plan`], [`arrivals`], [`curve`], [`fault_table`], [`stall`], [`warmup`]: the compound ones
 //!
 //! Nothing in here knows options, keys or files: the caller adds where a value came from.
 
@@ -17,6 +17,7 @@ pub mod batch;
 pub mod body_size;
 pub mod choice;
 pub mod count;
+pub mod curve;
 pub mod duration;
 pub mod fault_table;
 pub mod message;
@@ -44,6 +45,7 @@ pub use choice::{
     ServiceSetting, WhenLateSetting,
 };
 pub use count::CountSetting;
+pub use curve::CurveSetting;
 pub use duration::DurationSetting;
 pub use fault_table::FaultTableSetting;
 pub use message::{CompressSetting, Keys, Properties};
@@ -54,7 +56,7 @@ pub use name::{
 pub use namesrv::NamesrvList;
 pub use one_of::ChoiceSetting;
 pub use path::{FilePath, OutputFile};
-pub use rate::RateSetting;
+pub use rate::{LimitedRate, RateSetting};
 pub use rate_plan::RatePlan;
 pub use shard::ShardSetting;
 pub use share::ShareSetting;

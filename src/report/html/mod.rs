@@ -5,12 +5,13 @@
 //! keys. A Content-Security-Policy in the page lets nothing run or load but its own style and script, by their hashes.
 //! Whatever a result holds is text: [`maud`] escapes it wherever it stands.
 //!
-//! - `run_page`, `runs_page`: the pages of one run and of several; `page`: what both are wrapped in
+//! - `run_page`, `runs_page`, `capacity_page`: the pages of one run, of several, of a search; `page`: what all are wrapped in
 //! - `chart`: charts; `percentiles`, `course`, `brokers`: which of them there are
 //! - `headline`: verdict and key figures; `details`: accounts, times, what else happened; `settings`: at the end
 //! - `table`: tables
 
 mod brokers;
+mod capacity_page;
 mod chart;
 mod course;
 mod details;
@@ -27,6 +28,7 @@ mod tests;
 
 use std::io::{self, Write};
 
+use super::capacity::CapacityResult;
 use super::result::RunResult;
 use super::runs::RunsResult;
 
@@ -44,4 +46,12 @@ pub fn write(out: &mut (impl Write + ?Sized), result: &RunResult) -> io::Result<
 /// What the writer says.
 pub fn write_runs(out: &mut (impl Write + ?Sized), result: &RunsResult) -> io::Result<()> {
     writeln!(out, "{}", runs_page::page_of(result).into_string())
+}
+
+/// Writes the page of a search for a capacity.
+///
+/// # Errors
+/// What the writer says.
+pub fn write_capacity(out: &mut (impl Write + ?Sized), result: &CapacityResult) -> io::Result<()> {
+    writeln!(out, "{}", capacity_page::page_of(result).into_string())
 }

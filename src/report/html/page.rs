@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest, Sha256};
 
-use crate::report::result::{Run, Tool};
+use crate::report::result::Tool;
 
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
@@ -56,13 +56,13 @@ pub(super) fn page(title: &str, top: &Markup, sections: &[Section], foot: &Marku
     }
 }
 
-/// What made the page's result, and when.
-pub(super) fn foot(tool: &Tool, run: Option<&Run>) -> Markup {
+/// What made the page's result: the tool, and the run's identity and begin.
+pub(super) fn foot(tool: &Tool, run: Option<(&str, &str)>) -> Markup {
     html! {
         p {
             (tool.name) " " (tool.version)
             @if let Some(git) = &tool.git { " (" (git) ")" }
-            @if let Some(run) = run { "; run " (run.id) " of " (run.started_at) }
+            @if let Some((id, started_at)) = run { "; run " (id) " of " (started_at) }
             ". This page is one file and loads nothing."
         }
     }

@@ -27,13 +27,17 @@ pub(super) fn page_of(result: &RunResult) -> Markup {
         section("events", "Events and cost", details::remarks_of(result)),
         section("load", "Load", details::load_of(result)),
         section("host", "Machine", details::host(result)),
-        section("settings", "Settings", settings::settings(result)),
+        section(
+            "settings",
+            "Settings",
+            settings::settings(&result.config, &result.config_source),
+        ),
     ]);
     page(
         &format!("{} – rmq-bench", headline::title(result)),
         &headline::top(result),
         &sections,
-        &foot(&result.tool, Some(&result.run)),
+        &foot(&result.tool, Some((&result.run.id, &result.run.started_at))),
     )
 }
 

@@ -43,10 +43,10 @@ pub(super) fn page_of(result: &RunsResult) -> Markup {
         sections.push(Section {
             id: "settings",
             heading: "Settings of the first run",
-            content: settings::settings(first),
+            content: settings::settings(&first.config, &first.config_source),
         });
     }
-    let run = first.map(|first| &first.run);
+    let run = first.map(|first| (first.run.id.as_str(), first.run.started_at.as_str()));
     page(
         &format!("{title} – rmq-bench"),
         &top(result, &title),

@@ -1,18 +1,18 @@
 //! Every setting of a run, and where it came from.
 
-use maud::Markup;
-use serde_json::Value;
+use std::collections::BTreeMap;
 
-use crate::report::result::RunResult;
+use maud::Markup;
+use serde_json::{Map, Value};
 
 use super::table::table;
 
 /// The settings, by name.
-pub(super) fn settings(result: &RunResult) -> Markup {
-    let mut keys: Vec<_> = result.config.iter().collect();
+pub(super) fn settings(config: &Map<String, Value>, sources: &BTreeMap<String, String>) -> Markup {
+    let mut keys: Vec<_> = config.iter().collect();
     keys.sort_by_key(|(key, _)| *key);
     let rows = keys.into_iter().map(|(key, value)| {
-        let source = result.config_source.get(key);
+        let source = sources.get(key);
         vec![
             key.clone(),
             shown(value),

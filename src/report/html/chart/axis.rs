@@ -26,6 +26,7 @@ enum Kind {
     Seconds,
     PerSecond,
     Count,
+    Step,
     /// Nanoseconds, by their logarithm.
     Time,
     /// Shares from 0 to 1, by the logarithm of what is beyond.
@@ -70,6 +71,11 @@ impl Axis {
     /// Events per second, from 0 on.
     pub(in crate::report::html) fn per_second(values: impl Iterator<Item = f64>) -> Self {
         Self::from_zero(Kind::PerSecond, values)
+    }
+
+    /// Steps of something, from 0 on.
+    pub(in crate::report::html) fn steps(values: impl Iterator<Item = f64>) -> Self {
+        Self::from_zero(Kind::Step, values)
     }
 
     /// How many, from 0 on.
@@ -133,7 +139,7 @@ impl Axis {
     /// Where a value lies, from 0 to 1; beyond the ends, at the end.
     pub(in crate::report::html) fn place(&self, value: f64) -> f64 {
         let spaced = |value: f64| match self.kind {
-            Kind::Seconds | Kind::PerSecond | Kind::Count => value,
+            Kind::Seconds | Kind::PerSecond | Kind::Count | Kind::Step => value,
             Kind::Time => value.max(1.0).log10(),
             Kind::Percentile => -(1.0 - value).max(1e-9).log10(),
         };
@@ -152,7 +158,7 @@ impl Axis {
     fn label(&self, value: f64) -> String {
         match self.kind {
             Kind::Seconds => whole(value),
-            Kind::PerSecond | Kind::Count => short_number(value),
+            Kind::PerSecond | Kind::Count | Kind::Step => short_number(value),
             Kind::Time => short_time(value),
             Kind::Percentile => {
                 let known = PERCENTILES
@@ -168,7 +174,7 @@ impl Axis {
         match self.kind {
             Kind::Seconds => format!("{value:.1} s"),
             Kind::PerSecond => rate(value),
-            Kind::Count => count(positive(value)),
+            Kind::Count | Kind::Step => count(positive(value)),
             Kind::Time => duration(positive(value)),
             Kind::Percentile => format!("{:.2} %", value * 100.0),
         }
@@ -180,6 +186,7 @@ impl Axis {
             Kind::Seconds => "seconds since the window began",
             Kind::PerSecond => "per second",
             Kind::Count => "number",
+            Kind::Step => "step",
             Kind::Time => "time, logarithmic",
             Kind::Percentile => "percentile, logarithmic",
         }

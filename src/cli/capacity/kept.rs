@@ -1,0 +1,190 @@
+//! The file of `--resume`: each step of a search, kept as soon as it is made.
+//!
+//! The first line says what is searched, each further one is a step with the whole result of its window. A search
+//! that is started again on the file takes the same way, as what it does next follows from the outcomes alone.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::report::RunResult;
+use crate::report::capacity::Step;
+use crate::report::result::SCHEMA_VERSION;
+
+/// What tells the file from others.
+const KIND: &str = "capacity-steps";
+/// How it begins.
+const BEGINS: &str = "{\"kind\":\"capacity-steps\"";
+/// Longer lines are no steps of ours.
+const LONGEST_LINE: u64 = 64 * 1024 * 1024;
+
+/// The first line.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Header {
+    kind: String,
+    schema_version: u32,
+    pub(super) id: String,
+    pub(super) started_at: String,
+    /// Settings that the way of the search depends on.
+    pub(super) config: Map<String, Value>,
+}
+
+impl Header {
+    pub(super) fn new(id: String, started_at: String, config: Map<String, Value>) -> Self {
+        Self {
+            kind: KIND.to_owned(),
+            schema_version: SCHEMA_VERSION,
+            id,
+            started_at,
+            config,
+        }
+    }
+}
+
+/// A step as kept.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct KeptStep {
+    #[serde(flatten)]
+    pub(super) step: Step,
+    pub(super) result: RunResult,
+}
+
+/// Where steps go.
+pub(super) struct Kept {
+    path: PathBuf,
+    file: File,
+}
+
+/// What a file of steps held.
+pub(super) struct Found {
+    pub(super) header: Header,
+    pub(super) steps: Vec<KeptStep>,
+    /// Its last line was cut off, as by a crash, and is left out.
+    pub(super) torn: bool,
+}
+
+/// Why a file is no use.
+pub(super) type Refused = String;
+
+impl Kept {
+    /// Opens the file, or begins it with this header; with what it held.
+    ///
+    /// # Errors
+    /// Why the file cannot be used, with its name.
+    pub(super) fn open(path: &Path, header: &Header) -> Result<(Self, Option<Found>), Refused> {
+        let refused = |why: String| format!("--resume {}: {why}", path.display());
+        let failed = |error: io::Error| refused(error.to_string());
+        let mut file = OpenOptions::new()
+            .read(true)
+            .append(true)
+            .create(true)
+            .open(path)
+            .map_err(failed)?;
+        let (found, whole) = read(&file, header).map_err(refused)?;
+        if found.is_none() {
+            file.set_len(0).map_err(failed)?;
+            append(&mut file, header).map_err(failed)?;
+        } else {
+            // What was cut off goes, so that the next step begins a line.
+            file.set_len(whole).map_err(failed)?;
+            file.seek(SeekFrom::End(0)).map_err(failed)?;
+        }
+        let path = path.to_owned();
+        Ok((Self { path, file }, found))
+    }
+
+    /// Keeps a step: it is on the disk when this returns.
+    ///
+    /// # Errors
+    /// Why not, with the name of the file.
+    pub(super) fn append(&mut self, step: &KeptStep) -> Result<(), Refused> {
+        append(&mut self.file, step)
+            .and_then(|()| self.file.sync_data())
+            .map_err(|error| format!("--resume: cannot write to {}: {error}", self.path.display()))
+    }
+}
+
+fn append(file: &mut File, line: &impl Serialize) -> io::Result<()> {
+    let mut text = serde_json::to_vec(line)?;
+    text.push(b'\n');
+    file.write_all(&text)
+}
+
+/// What the file holds, `None` of an empty one, and how many of its bytes are whole lines.
+fn read(file: &File, wanted: &Header) -> Result<(Option<Found>, u64), String> {
+    let mut lines = BufReader::new(file);
+    let mut whole = 0;
+    let Some(first) = line(&mut lines)? else {
+        return Ok((None, 0));
+    };
+    if !first.ends_with('\n') && first.starts_with(BEGINS) {
+        // Not even its first line was written whole.
+        return Ok((None, 0));
+    }
+    let header: Header = serde_json::from_str(&first)
+        .map_err(|_| "is no file of a search: give a new one, or none".to_owned())?;
+    if header.kind != KIND || header.schema_version != SCHEMA_VERSION {
+        return Err("is of another version: use the one that wrote it, or a new file".to_owned());
+    }
+    let differs: Vec<String> = differing(&header.config, &wanted.config);
+    if !differs.is_empty() {
+        return Err(format!(
+            "was begun with other settings ({}): give the same ones, or a new file",
+            differs.join("; ")
+        ));
+    }
+    whole += first.len() as u64;
+    let (mut steps, mut torn) = (Vec::new(), false);
+    while let Some(text) = line(&mut lines)? {
+        let step = serde_json::from_str::<KeptStep>(&text)
+            .ok()
+            .filter(|_| text.ends_with('\n'));
+        let Some(step) = step else {
+            torn = true;
+            break;
+        };
+        whole += text.len() as u64;
+        steps.push(step);
+    }
+    if torn && line(&mut lines)?.is_some() {
+        return Err(format!(
+            "step {} in it cannot be read: give a new file",
+            steps.len() + 1
+        ));
+    }
+    Ok((
+        Some(Found {
+            header,
+            steps,
+            torn,
+        }),
+        whole,
+    ))
+}
+
+fn line(lines: &mut impl BufRead) -> Result<Option<String>, String> {
+    let mut text = String::new();
+    let read = io::Read::take(&mut *lines, LONGEST_LINE).read_line(&mut text);
+    match read {
+        Ok(0) => Ok(None),
+        Ok(_) => Ok(Some(text)),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+fn differing(kept: &Map<String, Value>, wanted: &Map<String, Value>) -> Vec<String> {
+    let shown = |value: Option<&Value>| value.map_or("not set".to_owned(), Value::to_string);
+    let mut keys: Vec<&String> = kept.keys().chain(wanted.keys()).collect();
+    keys.sort();
+    keys.dedup();
+    keys.into_iter()
+        .filter(|key| kept.get(*key) != wanted.get(*key))
+        .map(|key| {
+            let (then, now) = (shown(kept.get(key)), shown(wanted.get(key)));
+            format!("{key} was {then}, is {now}")
+        })
+        .collect()
+}

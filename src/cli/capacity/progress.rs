@@ -1,0 +1,132 @@
+//! What is said before, between and after the windows.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::safety::bytes_of;
+use crate::cli::message;
+use crate::config::{CapacityPlan, Target};
+use crate::metrics::units::{count, percent, rate};
+use crate::report::capacity::{ObjectiveFigure, Step, StepOutcome};
+use crate::report::named::Unit;
+use crate::stats::search::{self, Purpose, Search};
+
+/// A file of steps was found.
+pub(super) fn resumed(path: &Path, steps: usize, torn: bool) {
+    let torn = if torn {
+        "; its last line was cut off and is left out"
+    } else {
+        ""
+    };
+    message::note(&format_args!(
+        "--resume: going on after {steps} step(s) in {}{torn}",
+        path.display()
+    ));
+}
+
+/// A window begins: what is known, and how much time is left.
+pub(super) fn begins(plan: &CapacityPlan, search: &Search, step: &search::Step) {
+    let known = match search.bracket() {
+        Some((low, high)) => format!(
+            "{} sure: between {} and {}",
+            percent(plan.confidence),
+            rate(low),
+            rate(high)
+        ),
+        None => "no upper end yet".to_owned(),
+    };
+    let what = match step.purpose {
+        Purpose::Probe => "tries",
+        Purpose::Bisect => "narrows down at",
+        Purpose::ConfirmFailing => "has to fail at",
+        Purpose::ConfirmPassing => "has to pass at",
+    };
+    let left = (plan.time_budget.as_secs_f64() - search.seconds()).max(0.0);
+    message::note(&format_args!(
+        "step {} {what} {} ({known}; at most {} left)",
+        search.taken().len() + 1,
+        rate(step.per_s),
+        clock(Duration::from_secs_f64(left))
+    ));
+}
+
+/// It is over.
+pub(super) fn ended(step: &Step) {
+    let window = &step.window;
+    let figures: Vec<String> = window.objectives.iter().map(shown).collect();
+    let says = match step.outcome {
+        StepOutcome::Passed => "passed".to_owned(),
+        StepOutcome::Failed if step.cut_short => "failed, cut short".to_owned(),
+        StepOutcome::Failed => "failed".to_owned(),
+        StepOutcome::Generator => format!(
+            "says nothing, spoilt by {}",
+            window.reasons.first().map_or("its verdict", String::as_str)
+        ),
+    };
+    message::note(&format_args!("  {says}: {}", figures.join(", ")));
+}
+
+/// What an objective came to.
+fn shown(objective: &ObjectiveFigure) -> String {
+    let unit = Unit::of(&objective.figure);
+    let value = objective
+        .value
+        .map_or("n/a".to_owned(), |value| unit.show(value));
+    format!("{} {value}", objective.figure)
+}
+
+/// A window of the curve begins.
+pub(super) fn point(share: f64, per_s: f64) {
+    message::note(&format_args!(
+        "curve at {} of the capacity, {}",
+        percent(share),
+        rate(per_s)
+    ));
+}
+
+fn clock(time: Duration) -> String {
+    let seconds = time.as_secs();
+    format!("{}m{:02}s", seconds / 60, seconds % 60)
+}
+
+/// What a search would do, for --dry-run.
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "bounds for people"
+)]
+pub(super) fn planned(plan: &CapacityPlan) -> String {
+    let target = match &plan.window.target {
+        Target::Embedded(settings) => format!(
+            "embedded cluster of {} broker(s), not Apache RocketMQ",
+            settings.brokers
+        ),
+        Target::Cluster { namesrv } => format!("cluster of {}", namesrv.join(";")),
+    };
+    let objectives: Vec<String> = plan.objectives.iter().map(ToString::to_string).collect();
+    let window = plan.window_time().as_secs_f64();
+    let windows = (plan.time_budget.as_secs_f64() / window).floor();
+    format!(
+        "Target: {target}\nTopic: {}\nObjectives: {}\nRates: {} to {}, {} apart at the end, with a chance of {}\n\
+         Windows: {} each, some {windows:.0} in {} if it takes that long, then {} of the curve\n\
+         At most (every window at the highest rate): {} messages, {} of bodies\n\
+         Stops at: {}, a broker's disk {} full\n",
+        plan.window.load.topic_text(),
+        objectives.join(", "),
+        rate(plan.min_per_s),
+        rate(plan.max_per_s),
+        percent(plan.precision),
+        percent(plan.confidence),
+        clock(plan.step_time()),
+        clock(plan.time_budget),
+        plan.curve.len(),
+        count(plan.most_messages() as u64),
+        bytes_of(plan.most_bytes()),
+        plan.max_bytes
+            .map_or("no --max-bytes".to_owned(), |limit| format!(
+                "--max-bytes {}",
+                bytes_of(limit)
+            )),
+        percent(plan.max_disk)
+    )
+}

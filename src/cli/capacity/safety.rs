@@ -1,0 +1,155 @@
+//! What keeps a search from doing harm: what it may offer and write, to which topics, and how full disks may get.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::cli::admin::asked;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::target::{RunningTarget, is_local};
+use crate::cli::{connect, message};
+use crate::client::ClientInstance;
+use crate::client::admin::Admin;
+use crate::client::system_topics::refuses_load;
+use crate::config::{CapacityPlan, Target};
+use crate::metrics::units::{bytes, percent, rate};
+
+/// Beyond these a search of somebody's cluster has to be meant.
+const RATE_TO_CONFIRM: f64 = 10_000.0;
+const BYTES_TO_CONFIRM: f64 = 10.0 * 1024.0 * 1024.0 * 1024.0;
+/// For a question to a broker.
+const TIMEOUT: Duration = Duration::from_secs(6);
+
+/// Refuses what has to be confirmed first, and topics that no load belongs to.
+///
+/// # Errors
+/// [`Failure`] of usage, with the way out.
+pub(super) fn confirm(plan: &CapacityPlan) -> Result<(), Failure> {
+    let usage = |error: String, hint: &'static str| Failure {
+        exit: Exit::Usage,
+        error,
+        hint: Some(hint.into()),
+    };
+    let load = &plan.window.load;
+    for topic in std::iter::once(&load.topic).chain(&load.more_topics) {
+        if let Some(why) = refuses_load(topic) {
+            let error = format!("--topic {topic}: {why}, and a search writes a lot");
+            return Err(usage(error, "name a topic of your own, or BenchmarkTest"));
+        }
+    }
+    let Target::Cluster { namesrv } = &plan.window.target else {
+        return Ok(());
+    };
+    if plan.yes || namesrv.iter().all(|address| is_local(address)) {
+        return Ok(());
+    }
+    let most = plan
+        .max_bytes
+        .map_or(plan.most_bytes(), |limit| plan.most_bytes().min(limit));
+    if plan.max_per_s > RATE_TO_CONFIRM || most > BYTES_TO_CONFIRM {
+        return Err(usage(
+            format!(
+                "this would offer {} at most and write up to {} to the cluster of {}",
+                rate(plan.max_per_s),
+                bytes_of(most),
+                namesrv.join(";")
+            ),
+            "if that is meant, give --yes; or less, with --max 10k, --time-budget and --max-bytes 10GiB; --dry-run shows the plan",
+        ));
+    }
+    Ok(())
+}
+
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "bytes for people; the cast saturates"
+)]
+pub(super) fn bytes_of(count: f64) -> String {
+    bytes(count as u64)
+}
+
+/// Looks before every window whether it may be made.
+pub(super) struct Guard {
+    admin: Option<Admin>,
+    /// Brokers that are left out.
+    without: Vec<String>,
+    max_disk: f64,
+    max_bytes: Option<f64>,
+    sent_bytes: f64,
+}
+
+impl Guard {
+    /// For the target of a search; an embedded cluster has no disk to fill.
+    ///
+    /// # Errors
+    /// [`Failure`] when there is no client.
+    pub(super) fn new(plan: &CapacityPlan, target: &RunningTarget) -> Result<Self, Failure> {
+        let admin = match &plan.window.target {
+            Target::Embedded(_) => None,
+            Target::Cluster { .. } => {
+                let mut client = plan.window.client.clone();
+                client.namesrv.clone_from(&target.namesrv);
+                connect::secure(&mut client, &plan.window)?;
+                let instance = Arc::new(ClientInstance::new(client)?);
+                instance.start()?;
+                Some(Admin::new(instance).with_timeout(TIMEOUT))
+            }
+        };
+        Ok(Self {
+            admin,
+            without: plan.window.client.without.clone(),
+            max_disk: plan.max_disk,
+            max_bytes: plan.max_bytes,
+            sent_bytes: 0.0,
+        })
+    }
+
+    /// Bodies were sent.
+    pub(super) fn sent(&mut self, bytes: f64) {
+        self.sent_bytes += bytes;
+    }
+
+    /// Why the next window, of so many bytes, may not be made; `None` when it may.
+    ///
+    /// # Errors
+    /// [`Failure`] when brokers cannot be asked.
+    pub(super) fn objection(&self, next_bytes: f64) -> Result<Option<String>, Failure> {
+        if let Some(limit) = self
+            .max_bytes
+            .filter(|limit| self.sent_bytes + next_bytes > *limit)
+        {
+            return Ok(Some(format!(
+                "the next window's {} would pass --max-bytes {}, of which {} are used",
+                bytes_of(next_bytes),
+                bytes_of(limit),
+                bytes_of(self.sent_bytes)
+            )));
+        }
+        let Some(admin) = &self.admin else {
+            return Ok(None);
+        };
+        let brokers = asked(admin.broker_status(None))?;
+        let mut brokers = brokers
+            .iter()
+            .filter(|broker| !self.without.contains(&broker.broker));
+        let full = brokers.find_map(|broker| {
+            if let Err(error) = &broker.info {
+                message::note(&format_args!(
+                    "how full the disk of {} is cannot be told: {error}",
+                    broker.broker
+                ));
+            }
+            let info = broker.info.as_ref().ok()?;
+            let used = info.disk_ratio.into_iter().chain(info.queue_disk_ratio);
+            let used = used.reduce(f64::max).filter(|used| *used > self.max_disk)?;
+            Some(format!(
+                "the disk of {} is {} full, --max-disk allows {}",
+                broker.broker,
+                percent(used),
+                percent(self.max_disk)
+            ))
+        });
+        Ok(full)
+    }
+}

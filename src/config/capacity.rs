@@ -1,0 +1,372 @@
+//! A search for a capacity that may be started: its limits, and the run that each of its windows is.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::error::ConfigError;
+use super::objective::Objective;
+use super::plan::{ResolvedSetting, RunPlan};
+use super::resolve::resolve;
+use super::setting::{Given, Heading, RawValue, SettingValue, Source};
+use super::settings::{Settings, setting};
+use super::sources::Sources;
+use super::value::{ArrivalsSetting, LimitedRate, WarmupSetting};
+use crate::load::{LoadModel, Offered, SendMode, WarmupEnd};
+
+/// Settings that the search decides itself, and what decides instead.
+const DECIDED: &[(&str, &str)] = &[
+    ("rate", "the search tries rates: --min and --max bound them"),
+    (
+        "duration",
+        "a window lasts --step-time, the search --time-budget",
+    ),
+    ("count", "a window lasts --step-time"),
+    ("runs", "windows are repeated as often as it takes"),
+    ("fail-if", "--objective says what a rate has to meet"),
+    (
+        "strict",
+        "windows that the generator spoils are no part of the answer anyway",
+    ),
+    ("max-error-rate", "--objective 'error_rate<1%' says it"),
+    ("shard", "a search is one process"),
+    ("start-at", "a search begins at once"),
+    (
+        "intervals",
+        "--resume FILE keeps the whole result of each step",
+    ),
+    ("hlog", "--resume FILE keeps the whole result of each step"),
+    (
+        "audit",
+        "windows are many: produce writes an audit trail of one",
+    ),
+    (
+        "bundle",
+        "--resume FILE keeps the whole result of each step",
+    ),
+    ("print-config", "--dry-run says what a search would do"),
+    ("probe", "the search itself finds out what callers carry"),
+];
+/// Warm-up of the first windows, whose cluster may be cold.
+const SETTLE: Duration = Duration::from_secs(30);
+/// Warm-up of all others.
+const WARM: Duration = Duration::from_secs(1);
+/// Connections, and answers that are waited for.
+const AROUND: Duration = Duration::from_millis(500);
+/// Windows shorter than this have too few seconds to be judged.
+const SHORTEST: Duration = Duration::from_secs(2);
+const DEFAULT_OBJECTIVES: [&str; 2] = ["p99<10ms", "error_rate<0.1%"];
+
+/// Everything about one search.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CapacityPlan {
+    /// A window, but for its rate: that of the lowest.
+    pub window: RunPlan,
+    /// What it has to meet, as asked for.
+    pub objectives: Vec<Objective>,
+    /// Lowest rate, messages per second.
+    pub min_per_s: f64,
+    /// Highest rate, messages per second; above the lowest.
+    pub max_per_s: f64,
+    /// Windows that have to confirm the lower rate, at least 1.
+    pub confirm: u32,
+    /// Chance with which the pair is to hold the capacity, between 0.5 and 1.
+    pub confidence: f64,
+    /// Widest pair, as a share of its lower rate.
+    pub precision: f64,
+    /// Time for the search.
+    pub time_budget: Duration,
+    /// How long the first windows warm up.
+    pub settle: WarmupSetting,
+    /// Most bytes of bodies sent.
+    pub max_bytes: Option<f64>,
+    /// Fullest disk of a broker, as a share.
+    pub max_disk: f64,
+    /// Large loads are meant.
+    pub yes: bool,
+    /// Where steps are kept.
+    pub resume: Option<PathBuf>,
+    /// Shares of the capacity to measure at afterwards.
+    pub curve: Vec<f64>,
+    /// Nothing is sent: what would be is said.
+    pub dry_run: bool,
+    /// Every setting of the search in effect, after those of its windows.
+    pub resolved: Vec<ResolvedSetting>,
+}
+
+/// Merges, understands and checks.
+///
+/// # Errors
+/// [`ConfigError`] naming the setting and the way out.
+pub fn resolve_capacity(sources: &Sources) -> Result<CapacityPlan, ConfigError> {
+    let merged = sources.merge();
+    let given = Settings::read(&merged)?;
+    for (key, instead) in DECIDED {
+        let raw =
+            setting(key).and_then(|setting| merged.get(setting.key).map(|raw| (setting.key, raw)));
+        if let Some((key, raw)) = raw.filter(|(_, raw)| raw.source != Source::Default) {
+            return Err(refuse(
+                key,
+                &raw.source,
+                "is no setting of a search",
+                instead,
+            ));
+        }
+    }
+    check(&given)?;
+    let warmup = given.warmup.as_ref().filter(|warmup| warmup.is_explicit());
+    let settle = warmup.map_or(WarmupSetting::Auto(SETTLE), |warmup| warmup.value);
+    let mut window = resolve(&as_run(sources, &given))?;
+    window.resolved.retain(|setting| !is_decided(setting.key));
+    for setting in window
+        .resolved
+        .iter_mut()
+        .filter(|setting| setting.key == "warmup")
+    {
+        setting.value = SettingValue::Text(settle.to_string());
+        setting.source = warmup.map_or(Source::Default, |warmup| warmup.source.clone());
+    }
+    let objectives = match given.objective.value.as_slice() {
+        [] => DEFAULT_OBJECTIVES
+            .iter()
+            .filter_map(|text| text.parse().ok())
+            .collect(),
+        given => given.to_vec(),
+    };
+    let resolved = given.written().into_iter().filter_map(|(key, written)| {
+        let of_search = setting(key).is_some_and(|setting| setting.heading == Heading::Capacity);
+        let (value, source) = written.filter(|_| of_search)?;
+        Some(ResolvedSetting { key, value, source })
+    });
+    Ok(CapacityPlan {
+        resolved: resolved.collect(),
+        window,
+        objectives,
+        min_per_s: given.min.value.rate().per_second(),
+        max_per_s: given.max.value.rate().per_second(),
+        confirm: u32::try_from(given.confirm.value.0).unwrap_or(u32::MAX),
+        confidence: given.confidence.value.fraction(),
+        precision: given.precision.value.fraction(),
+        time_budget: given.time_budget.value.0,
+        settle,
+        #[allow(clippy::cast_precision_loss, reason = "a limit of bytes")]
+        max_bytes: given.max_bytes.as_ref().map(|given| given.value.0 as f64),
+        max_disk: given.max_disk.value.fraction(),
+        yes: given.yes.value.0,
+        resume: given.resume.as_ref().map(|given| given.value.0.clone()),
+        curve: given.curve.value.shares(),
+        dry_run: given.dry_run.value.0,
+    })
+}
+
+/// Whether the search decides this setting itself, so that it is none of its options.
+#[must_use]
+pub fn is_decided(key: &str) -> bool {
+    DECIDED.iter().any(|(decided, _)| *decided == key)
+}
+
+fn refuse(key: &'static str, source: &Source, reason: &str, hint: &str) -> ConfigError {
+    ConfigError::Value {
+        key,
+        source_of_value: source.clone(),
+        reason: reason.to_owned(),
+        hint: hint.to_owned(),
+    }
+}
+
+fn check(given: &Settings) -> Result<(), ConfigError> {
+    let per_s = |rate: &Given<LimitedRate>| rate.value.rate().per_second();
+    if per_s(&given.min) >= per_s(&given.max) {
+        let reason = format!("{} is not below --max {}", given.min.value, given.max.value);
+        let key = if given.min.is_explicit() {
+            "min"
+        } else {
+            "max"
+        };
+        let source = if given.min.is_explicit() {
+            &given.min.source
+        } else {
+            &given.max.source
+        };
+        return Err(refuse(
+            key,
+            source,
+            &reason,
+            "--min is the lowest rate to try, --max the highest",
+        ));
+    }
+    if given.step_time.value.0 < SHORTEST {
+        return Err(refuse(
+            "step-time",
+            &given.step_time.source,
+            &format!(
+                "{} is too short to see whether a rate is carried",
+                given.step_time.value
+            ),
+            "give 2s or more; 10s or more where brokers collect garbage",
+        ));
+    }
+    if per_s(&given.min) < 1.0 {
+        let reason = format!("{} is below one message per second", given.min.value);
+        return Err(refuse(
+            "min",
+            &given.min.source,
+            &reason,
+            "give 1/s or more",
+        ));
+    }
+    check_answer(given)?;
+    check_load(given)
+}
+
+/// How sure the answer is to be, and how long that may take.
+fn check_answer(given: &Settings) -> Result<(), ConfigError> {
+    if !(1..=100).contains(&given.confirm.value.0) {
+        let reason = format!("{} is not between 1 and 100", given.confirm.value);
+        return Err(refuse(
+            "confirm",
+            &given.confirm.source,
+            &reason,
+            "3 is a good number",
+        ));
+    }
+    let confidence = given.confidence.value.fraction();
+    if !(0.5..=0.999).contains(&confidence) {
+        let reason = format!("{} is not between 50% and 99.9%", given.confidence.value);
+        return Err(refuse(
+            "confidence",
+            &given.confidence.source,
+            &reason,
+            "95% is a good one",
+        ));
+    }
+    let precision = given.precision.value.fraction();
+    if !(0.005..=0.5).contains(&precision) {
+        let reason = format!("{} is not between 0.5% and 50%", given.precision.value);
+        return Err(refuse(
+            "precision",
+            &given.precision.source,
+            &reason,
+            "5% takes some 30 windows",
+        ));
+    }
+    let fewest = given.step_time.value.0 * 5;
+    if given.time_budget.value.0 < fewest {
+        let reason = format!("{} is less than five windows", given.time_budget.value);
+        return Err(refuse(
+            "time-budget",
+            &given.time_budget.source,
+            &reason,
+            "a search takes some 30 windows",
+        ));
+    }
+    Ok(())
+}
+
+/// What is sent.
+fn check_load(given: &Settings) -> Result<(), ConfigError> {
+    if let ArrivalsSetting::Recorded(_) = given.arrivals.value {
+        let reason = "recorded arrivals have a rate of their own";
+        return Err(refuse(
+            "arrivals",
+            &given.arrivals.source,
+            reason,
+            "use constant, poisson or bursts:N",
+        ));
+    }
+    if given.size.value.length().is_some() {
+        let reason = "sizes that change over time make windows that are not alike";
+        return Err(refuse(
+            "size",
+            &given.size.source,
+            reason,
+            "give one size or a distribution",
+        ));
+    }
+    if given.mode.value.0 == SendMode::Oneway {
+        return Err(refuse(
+            "mode",
+            &given.mode.source,
+            "oneway asks for no answer, so that nobody knows what the cluster carried",
+            "use --mode async",
+        ));
+    }
+    Ok(())
+}
+
+/// The sources of a window at the lowest rate.
+fn as_run(sources: &Sources, given: &Settings) -> Sources {
+    let mut run = sources.clone();
+    let of_run =
+        |key: &str| setting(key).is_some_and(|setting| setting.heading != Heading::Capacity);
+    let profile = run.profile.iter_mut().map(|profile| &mut profile.values);
+    for layer in profile.chain([&mut run.environment, &mut run.command_line]) {
+        layer.retain(|key, _| of_run(key));
+    }
+    let mut set = |key: &'static str, text: String| {
+        // Not a default, of which a plan or a record would make another.
+        let raw = RawValue {
+            texts: vec![text],
+            source: Source::CommandLine,
+        };
+        run.command_line.insert(key, raw);
+    };
+    set("rate", given.min.value.to_string());
+    set("duration", given.step_time.value.to_string());
+    set("warmup", WarmupSetting::For(WARM).to_string());
+    set("probe", "off".to_owned());
+    run
+}
+
+impl CapacityPlan {
+    /// The window at a rate, for the step of this number; the first ones let the cluster settle.
+    #[must_use]
+    pub fn at(&self, per_s: f64, step: u64, settle: bool) -> RunPlan {
+        let mut plan = self.window.clone();
+        // A rate is of four digits: per minute it is a whole number from 100 a second on, and close to it below.
+        if let Ok(rate) = format!("{:.0}/min", per_s * 60.0).parse::<LimitedRate>() {
+            plan.load.model = LoadModel::Open(Offered::Steady(rate.rate()));
+        }
+        plan.load.seed = plan.load.seed.wrapping_add(step);
+        if settle {
+            plan.load.warmup = self.settle.longest();
+            plan.load.warmup_ends = if self.settle.is_auto() {
+                WarmupEnd::WhenAsked
+            } else {
+                WarmupEnd::AtTime
+            };
+        }
+        plan
+    }
+
+    /// Messages of all windows, if each were at the highest rate: no search sends more.
+    #[must_use]
+    #[allow(clippy::cast_precision_loss, reason = "a bound")]
+    pub fn most_messages(&self) -> f64 {
+        let curve = self.window_time().as_secs_f64() * self.curve.len() as f64;
+        self.max_per_s * (self.time_budget.as_secs_f64() + curve)
+    }
+
+    /// Bytes of their bodies.
+    #[must_use]
+    pub fn most_bytes(&self) -> f64 {
+        self.most_messages() * self.window.size_mix().mean()
+    }
+
+    /// Time of a window of the search with its warm-up, and what comes around it.
+    #[must_use]
+    pub fn window_time(&self) -> Duration {
+        self.step_time() + WARM + AROUND
+    }
+
+    /// Time of one of the first windows, before which the cluster settles.
+    #[must_use]
+    pub fn probe_time(&self) -> Duration {
+        self.step_time() + self.settle.longest() + AROUND
+    }
+
+    /// Measured time of a window.
+    #[must_use]
+    pub fn step_time(&self) -> Duration {
+        self.window.load.bound.duration.unwrap_or_default()
+    }
+}

@@ -1,0 +1,76 @@
+//! A search as Markdown, for a planning document.
+
+use std::io::{self, Write};
+
+use super::document::CapacityResult;
+use super::words::{CURVE_HEADINGS, STEP_HEADINGS, curve_row, cut_off, step_row, sureness, target};
+use crate::metrics::units::{percent, rate};
+use crate::report::markdown::escaped;
+
+/// Writes it.
+///
+/// # Errors
+/// What the writer says.
+pub fn write(out: &mut (impl Write + ?Sized), result: &CapacityResult) -> io::Result<()> {
+    let answer = &result.capacity;
+    writeln!(out, "**{}**\n", escaped(&answer.sentence))?;
+    writeln!(out, "- rests on {}", escaped(&sureness(answer)))?;
+    writeln!(out, "- {}", escaped(&target(result)))?;
+    writeln!(
+        out,
+        "- {}, {} {}",
+        result.run.started_at, result.tool.name, result.tool.version
+    )?;
+    if let Some(curve) = &result.curve {
+        writeln!(
+            out,
+            "\n## Latency over the offered rate{}\n",
+            cut_off(curve)
+        )?;
+        head(out, &CURVE_HEADINGS)?;
+        for point in &curve.points {
+            let share = percent(point.offered_per_s / curve.of_per_s);
+            row(out, &share, &curve_row(point))?;
+        }
+        if let Some(knee) = curve.knee_per_s {
+            writeln!(out, "\nThe 99th percentile turns up beyond {}.", rate(knee))?;
+        }
+    }
+    writeln!(out, "\n## Steps\n")?;
+    head(out, &STEP_HEADINGS)?;
+    for step in &answer.steps {
+        row(out, &step.number.to_string(), &step_row(step))?;
+    }
+    Ok(())
+}
+
+fn head(out: &mut (impl Write + ?Sized), headings: &[&str]) -> io::Result<()> {
+    writeln!(out, "| {} |", headings.join(" | "))?;
+    writeln!(out, "|{}", "--:|".repeat(headings.len()))
+}
+
+fn row(out: &mut (impl Write + ?Sized), name: &str, cells: &[String]) -> io::Result<()> {
+    let cells: Vec<String> = cells.iter().map(|cell| escaped(cell)).collect();
+    writeln!(out, "| {name} | {} |", cells.join(" | "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::words::sample;
+    use super::*;
+
+    #[test]
+    fn tables_have_as_many_cells_in_every_row() {
+        let mut text = Vec::new();
+        write(&mut text, &sample::found()).unwrap();
+        let text = String::from_utf8(text).unwrap();
+        assert!(text.starts_with("**Capacity at"), "{text}");
+        let cells = |line: &str| line.matches('|').count();
+        let tables: Vec<usize> = text
+            .lines()
+            .filter(|line| line.starts_with('|'))
+            .map(cells)
+            .collect();
+        assert_eq!(tables, [10, 10, 10, 10, 11, 11, 11, 11], "{text}");
+    }
+}

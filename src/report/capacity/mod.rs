@@ -1,0 +1,17 @@
+//! What a search for a capacity found out: the answer, every step on the way, the curve.
+//!
+//! - [`document`]: the document, with a schema; [`window`]: one window of it
+//! - [`text`], [`markdown`], [`csv`]: a document in each format; `words`: its sentences
+
+pub mod csv;
+pub mod document;
+pub mod markdown;
+pub mod text;
+pub mod window;
+pub(super) mod words;
+
+pub use document::{
+    Answer, AnswerKind, CapacityResult, CapacityRun, Curve, KIND, Step, StepOutcome,
+};
+pub use window::{ObjectiveFigure, WindowFigures};
+pub use words::sentence;

@@ -1,0 +1,110 @@
+//! A search for people: the answer in the first lines, the curve, the way to it.
+
+use std::io::{self, Write};
+
+use super::document::{AnswerKind, CapacityResult};
+use super::words::{CURVE_HEADINGS, STEP_HEADINGS, curve_row, cut_off, step_row, sureness, target};
+use crate::metrics::units::{percent, rate};
+use crate::report::style::Style;
+use crate::report::table::Figures;
+use crate::report::text::wrapped;
+
+/// Columns that a narrow terminal does without.
+const LEAST_NEEDED: [&str; 6] = [
+    "verdict",
+    "CPU/message",
+    "retries",
+    "p50",
+    "acknowledged",
+    "errors",
+];
+
+/// Writes the text, for a terminal of this width if there is one.
+///
+/// # Errors
+/// What the writer says.
+pub fn write(
+    out: &mut (impl Write + ?Sized),
+    result: &CapacityResult,
+    style: Style,
+    width: Option<usize>,
+) -> io::Result<()> {
+    let mut text = Vec::new();
+    lines(&mut text, result, style, width)?;
+    for line in String::from_utf8_lossy(&text).lines() {
+        match width {
+            Some(columns) => writeln!(out, "{}", wrapped(line, columns))?,
+            None => writeln!(out, "{line}")?,
+        }
+    }
+    Ok(())
+}
+
+fn lines(
+    out: &mut Vec<u8>,
+    result: &CapacityResult,
+    style: Style,
+    width: Option<usize>,
+) -> io::Result<()> {
+    let answer = &result.capacity;
+    match answer.answer {
+        AnswerKind::Found | AnswerKind::AtLeastMax => {
+            writeln!(out, "{}", style.heading(&answer.sentence))?;
+        }
+        _ => writeln!(out, "{}", style.warning(&answer.sentence))?,
+    }
+    writeln!(out, "Rests on: {}", sureness(answer))?;
+    writeln!(out, "Target: {}", target(result))?;
+    if let Some(curve) = &result.curve {
+        writeln!(out)?;
+        let mut table = Figures::new(CURVE_HEADINGS.to_vec());
+        for point in &curve.points {
+            let share = percent(point.offered_per_s / curve.of_per_s);
+            table.row(&share, curve_row(point));
+        }
+        let shares = format!("Curve, of {}{}:", rate(curve.of_per_s), cut_off(curve));
+        writeln!(out, "{}", style.heading(shares))?;
+        writeln!(out, "{}", table.fit(width, &LEAST_NEEDED).0)?;
+        if let Some(knee) = curve.knee_per_s {
+            writeln!(out, "The 99th percentile turns up beyond {}.", rate(knee))?;
+        }
+    }
+    writeln!(out)?;
+    writeln!(out, "{}", style.heading("Steps:"))?;
+    let mut table = Figures::new(STEP_HEADINGS.to_vec());
+    for step in &answer.steps {
+        table.row(&step.number.to_string(), step_row(step));
+    }
+    writeln!(out, "{}", table.fit(width, &LEAST_NEEDED).0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::words::sample;
+    use super::*;
+
+    #[test]
+    fn the_answer_stands_in_the_first_three_lines() {
+        for width in [None, Some(80)] {
+            let mut text = Vec::new();
+            write(&mut text, &sample::found(), Style::Plain, width).unwrap();
+            let text = String::from_utf8(text).unwrap();
+            let first: Vec<&str> = text.lines().take(3).collect();
+            let first = first.join(" ");
+            assert!(
+                first.contains("31,200/s passed and 32,600/s failed"),
+                "{text}"
+            );
+            assert!(
+                text.contains("bisect") && text.contains("cut short"),
+                "{text}"
+            );
+            assert!(text.contains("50.0") && text.contains("100"), "{text}");
+            let limit = width.unwrap_or(200);
+            assert!(
+                text.lines().all(|line| line.chars().count() <= limit),
+                "{text}"
+            );
+        }
+    }
+}

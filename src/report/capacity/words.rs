@@ -1,0 +1,404 @@
+//! Sentences and rows that text and Markdown share.
+
+use crate::metrics::units::{duration, percent, rate};
+use crate::report::result::TargetKind;
+
+use super::document::{Answer, AnswerKind, CapacityResult, Curve, Step, StepOutcome};
+use super::window::{ObjectiveFigure, WindowFigures};
+use crate::report::named::Unit;
+
+/// The answer in a sentence.
+#[must_use]
+pub fn sentence(answer: &Answer) -> String {
+    let (passed, failed) = (answer.passed_per_s.map(rate), answer.failed_per_s.map(rate));
+    let objectives = answer.objectives.join(", ");
+    let tried = match (&passed, &failed) {
+        (Some(passed), Some(failed)) => format!("{passed} passed and {failed} failed"),
+        (Some(passed), None) => format!("{passed} passed"),
+        (None, Some(failed)) => format!("{failed} failed"),
+        (None, None) => "no rate passed or failed".to_owned(),
+    };
+    let known = answer.bracket_per_s.zip(answer.confidence);
+    let between = match known {
+        Some((_, confidence)) if answer.answer == AnswerKind::Found => {
+            format!(
+                "{tried}; the capacity lies between with a chance of {}",
+                chance(confidence)
+            )
+        }
+        Some(([low, high], confidence)) => format!(
+            "{tried}; the capacity lies between {} and {} with a chance of {}",
+            rate(low),
+            rate(high),
+            chance(confidence)
+        ),
+        None => tried,
+    };
+    let passed = passed.unwrap_or_else(|| "?".to_owned());
+    match answer.answer {
+        AnswerKind::Found => format!("Capacity at {objectives}: {between}"),
+        AnswerKind::AtLeastMax => format!(
+            "Capacity at {objectives}: at least {passed}, the highest rate that was to be tried"
+        ),
+        AnswerKind::BelowMin => format!(
+            "No capacity at {objectives}: {}, the lowest rate that was to be tried, does not meet them",
+            failed.unwrap_or_default()
+        ),
+        AnswerKind::Generator => {
+            let limit = answer.generator_limit.as_deref().unwrap_or("its verdict");
+            match answer.passed_per_s {
+                Some(_) => format!(
+                    "No capacity: the generator ends here ({limit}). The cluster carries at least {passed} at {objectives}"
+                ),
+                None => format!(
+                    "No capacity: the generator ends here ({limit}), before any rate passed"
+                ),
+            }
+        }
+        AnswerKind::Moved => format!(
+            "Inconclusive at {objectives}: the capacity moved by {} while it was looked for; last, {between}",
+            signed(answer.moved_share.unwrap_or_default())
+        ),
+        AnswerKind::OutOfTime => {
+            format!("Inconclusive at {objectives}: the time was over; so far, {between}")
+        }
+        AnswerKind::Stopped => format!(
+            "Stopped, as {}; so far, at {objectives}: {between}",
+            answer
+                .stopped_by
+                .as_deref()
+                .unwrap_or("a limit was reached")
+        ),
+        AnswerKind::Interrupted => format!("Interrupted; so far, at {objectives}: {between}"),
+    }
+}
+
+/// A chance, rounded down so that none is called certain.
+fn chance(share: f64) -> String {
+    percent((share * 1000.0).floor().min(999.0) / 1000.0)
+}
+
+pub(super) fn signed(share: f64) -> String {
+    format!("{:+.1}%", share * 100.0)
+}
+
+/// How sure the answer is and what it took, in one line.
+pub(in crate::report) fn sureness(answer: &Answer) -> String {
+    let mut parts = vec![format!(
+        "{} windows in {}",
+        answer.steps.len(),
+        duration(nanos(answer.seconds))
+    )];
+    if let (Some(passed), Some(failed)) = (answer.passed_per_s, answer.failed_per_s) {
+        parts.push(format!(
+            "the two rates are {} apart, {} wanted",
+            percent(failed / passed - 1.0),
+            percent(answer.precision_wanted)
+        ));
+    }
+    if let Some(noise) = answer.noise_share {
+        parts.push(format!(
+            "a window's capacity scatters by {}",
+            percent(noise)
+        ));
+    }
+    let spoilt = answer
+        .steps
+        .iter()
+        .filter(|step| step.outcome == StepOutcome::Generator)
+        .count();
+    let capped = |step: &&Step| {
+        let at_cap = step
+            .window
+            .reasons
+            .iter()
+            .any(|reason| reason == "cap_reached");
+        step.outcome == StepOutcome::Failed && at_cap
+    };
+    let capped = answer.steps.iter().filter(capped).count();
+    if capped > 0 {
+        parts.push(format!(
+            "in {capped} of the failed windows --callers or --in-flight ran out: with more of them the capacity may be higher"
+        ));
+    }
+    if spoilt > 0 {
+        parts.push(format!(
+            "{spoilt} windows spoilt by the generator or its machine and left out"
+        ));
+    }
+    parts.join(", ")
+}
+
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "seconds of a search; the cast saturates"
+)]
+pub(super) fn nanos(seconds: f64) -> u64 {
+    (seconds * 1e9) as u64
+}
+
+/// What was sent to, in one line.
+pub(in crate::report) fn target(result: &CapacityResult) -> String {
+    let target = &result.run.target;
+    let brokers = target.brokers.len();
+    let kind = match target.kind {
+        TargetKind::Embedded => "embedded cluster in this process, not Apache RocketMQ",
+        TargetKind::Cluster => "cluster",
+    };
+    format!(
+        "{kind}, {brokers} broker(s), name server {}, topic {}, mode {}",
+        target.namesrv.join(";"),
+        result.run.topic,
+        result.run.mode.name()
+    )
+}
+
+/// Headings of [`step_row`].
+pub(in crate::report) const STEP_HEADINGS: [&str; 10] = [
+    "step",
+    "for",
+    "offered",
+    "outcome",
+    "acknowledged",
+    "p50",
+    "p99",
+    "errors",
+    "objectives",
+    "verdict",
+];
+
+pub(in crate::report) fn step_row(step: &Step) -> Vec<String> {
+    let outcome = if step.cut_short {
+        format!("{}, cut short", step.outcome.name())
+    } else {
+        step.outcome.name().to_owned()
+    };
+    let mut row = vec![
+        step.purpose.replace('_', " "),
+        rate(step.window.offered_per_s),
+        outcome,
+    ];
+    row.extend(figures(&step.window));
+    row.push(objectives(&step.window));
+    row.push(verdict(&step.window));
+    row
+}
+
+/// Says of a curve that was cut off how much of it there is.
+pub(super) fn cut_off(curve: &Curve) -> String {
+    let points = curve.points.len() as u64;
+    if points < curve.asked {
+        format!(", {points} of {} points", curve.asked)
+    } else {
+        String::new()
+    }
+}
+
+/// Headings of [`curve_row`].
+pub(in crate::report) const CURVE_HEADINGS: [&str; 9] = [
+    "share",
+    "offered",
+    "acknowledged",
+    "p50",
+    "p99",
+    "errors",
+    "retries",
+    "CPU/message",
+    "verdict",
+];
+
+pub(in crate::report) fn curve_row(point: &WindowFigures) -> Vec<String> {
+    let mut row = vec![rate(point.offered_per_s)];
+    row.extend(figures(point));
+    row.push(crate::metrics::units::count(point.retries));
+    row.push(
+        point
+            .generator_cpu_us_per_message
+            .map_or("n/a".to_owned(), |us| format!("{us:.2} µs")),
+    );
+    row.push(verdict(point));
+    row
+}
+
+fn figures(window: &WindowFigures) -> [String; 4] {
+    let time = |ns: Option<u64>| ns.map_or("n/a".to_owned(), duration);
+    [
+        window.acked_per_s.map_or("n/a".to_owned(), rate),
+        time(window.p50_ns),
+        time(window.p99_ns),
+        window.error_share().map_or("n/a".to_owned(), percent),
+    ]
+}
+
+/// What each objective came to, without what every window has to meet.
+fn objectives(window: &WindowFigures) -> String {
+    let own = window
+        .objectives
+        .iter()
+        .filter(|objective| objective.figure != "sent");
+    let shown = |objective: &ObjectiveFigure| {
+        let name = objective.figure.trim_start_matches("response.");
+        let value = objective
+            .value
+            .map(|value| Unit::of(&objective.figure).show(value));
+        format!("{name} {}", value.unwrap_or_else(|| "n/a".to_owned()))
+    };
+    own.map(shown).collect::<Vec<_>>().join(", ")
+}
+
+fn verdict(window: &WindowFigures) -> String {
+    if window.reasons.is_empty() {
+        return window.verdict.name().to_owned();
+    }
+    format!("{}: {}", window.verdict.name(), window.reasons.join(", "))
+}
+
+#[cfg(test)]
+pub(super) mod sample {
+    use std::collections::BTreeMap;
+
+    use serde_json::Map;
+
+    use super::super::document::{
+        Answer, AnswerKind, CapacityResult, CapacityRun, Curve, KIND, Step, StepOutcome,
+    };
+    use super::super::window::{ObjectiveFigure, WindowFigures};
+    use crate::report::result::{SCHEMA_VERSION, Tool};
+    use crate::report::sample as runs;
+    use crate::verdict::Status;
+
+    pub(in super::super) fn window(offered_per_s: f64) -> WindowFigures {
+        WindowFigures {
+            offered_per_s,
+            measured_s: 10.0,
+            acked_per_s: Some(offered_per_s),
+            p50_ns: Some(600_000),
+            p99_ns: Some(5_000_000),
+            p999_ns: Some(8_000_000),
+            max_ns: Some(9_000_000),
+            ended: 10_000,
+            failed_or_unknown: 0,
+            unsent: 0,
+            retries: 0,
+            flow_control: BTreeMap::new(),
+            generator_cpu_us_per_message: Some(1.5),
+            acked_body_bytes: Some(10_240_000),
+            verdict: Status::Valid,
+            reasons: Vec::new(),
+            objectives: vec![ObjectiveFigure {
+                condition: "p99<10ms".to_owned(),
+                figure: "response.p99".to_owned(),
+                met: Some(true),
+                value: Some(5e6),
+            }],
+        }
+    }
+
+    fn step(number: u64, purpose: &str, offered_per_s: f64, outcome: StepOutcome) -> Step {
+        Step {
+            number,
+            purpose: purpose.to_owned(),
+            outcome,
+            seconds: 12.0,
+            cut_short: outcome == StepOutcome::Failed,
+            backlog_s: None,
+            bracket_per_s: (number > 1).then_some([30_000.0, 40_000.0]),
+            window: window(offered_per_s),
+        }
+    }
+
+    pub(in super::super) fn found() -> CapacityResult {
+        let run = runs::open().run;
+        let mut capacity = Answer {
+            answer: AnswerKind::Found,
+            sentence: String::new(),
+            objectives: vec!["p99<10ms".to_owned(), "error_rate<0.1%".to_owned()],
+            passed_per_s: Some(31_200.0),
+            failed_per_s: Some(32_600.0),
+            bracket_per_s: Some([31_200.0, 32_600.0]),
+            confidence: Some(0.9786),
+            confidence_wanted: 0.95,
+            precision_wanted: 0.05,
+            noise_share: Some(0.012),
+            moved_share: None,
+            stopped_by: None,
+            generator_limit: None,
+            seconds: 384.0,
+            steps: vec![
+                step(1, "probe", 30_000.0, StepOutcome::Passed),
+                step(2, "bisect", 40_000.0, StepOutcome::Failed),
+            ],
+        };
+        capacity.sentence = super::sentence(&capacity);
+        CapacityResult {
+            schema_version: SCHEMA_VERSION,
+            kind: KIND.to_owned(),
+            tool: Tool::current(None),
+            run: CapacityRun {
+                id: run.id,
+                started_at: run.started_at,
+                command: "capacity".to_owned(),
+                mode: run.mode,
+                target: run.target,
+                topic: run.topic,
+                group: run.group,
+                resumed_steps: None,
+            },
+            config: Map::new(),
+            config_source: BTreeMap::new(),
+            capacity,
+            curve: Some(Curve::new(
+                31_200.0,
+                2,
+                vec![window(15_600.0), window(31_200.0)],
+            )),
+            host: runs::open().host,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(kind: AnswerKind, change: impl Fn(&mut Answer)) -> String {
+        let mut answer = Answer {
+            answer: kind,
+            ..sample::found().capacity
+        };
+        change(&mut answer);
+        sentence(&answer)
+    }
+
+    #[test]
+    fn every_answer_says_what_it_knows_and_no_more() {
+        let plain = |_: &mut Answer| ();
+        let found = said(AnswerKind::Found, plain);
+        assert!(
+            found.contains("31,200/s passed and 32,600/s failed") && found.contains("97.8"),
+            "{found}"
+        );
+        let generator = said(AnswerKind::Generator, |answer| {
+            answer.failed_per_s = None;
+            answer.generator_limit = Some("cpu_throttled".to_owned());
+        });
+        assert!(
+            generator.starts_with("No capacity: the generator ends here (cpu_throttled)"),
+            "{generator}"
+        );
+        assert!(generator.contains("at least 31,200/s"), "{generator}");
+        let moved = said(AnswerKind::Moved, |answer| {
+            answer.moved_share = Some(-0.123)
+        });
+        assert!(
+            moved.starts_with("Inconclusive") && moved.contains("moved by -12.3%"),
+            "{moved}"
+        );
+        let certain = said(AnswerKind::Found, |answer| answer.confidence = Some(1.0));
+        assert!(certain.contains("99.9"), "nothing is certain: {certain}");
+        let nothing = said(AnswerKind::Generator, |answer| answer.passed_per_s = None);
+        assert!(nothing.contains("before any rate passed"), "{nothing}");
+        assert!(said(AnswerKind::AtLeastMax, plain).contains("at least 31,200/s"));
+    }
+}

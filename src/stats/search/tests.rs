@@ -1,0 +1,248 @@
+use super::*;
+use proptest::prelude::*;
+
+const LIMITS: Limits = Limits {
+    min_per_s: 1_000.0,
+    max_per_s: 200_000.0,
+    precision: 0.05,
+    confidence: 0.95,
+    confirm: 3,
+    budget_s: 900.0,
+    window_s: 12.0,
+    probe_s: 12.0,
+};
+
+/// A cluster without noise, or with a regular one, so that nothing depends on a seed.
+fn window(step: &Step, number: usize, capacity: f64, noise: f64) -> Outcome {
+    let shift = [0.0, 0.7, -0.7, 0.3, -1.1, 1.1, -0.3][number % 7] * noise;
+    if step.per_s < capacity * (1.0 + shift) {
+        Outcome::Passed
+    } else {
+        Outcome::Failed
+    }
+}
+
+fn run(limits: Limits, mut outcome: impl FnMut(&Step, usize) -> Outcome) -> (Search, Answer) {
+    let mut search = Search::new(limits);
+    loop {
+        match search.next() {
+            Next::Step(step) => {
+                let became = outcome(&step, search.taken().len());
+                search.record(became, 12.0);
+            }
+            Next::Answer(answer) => return (search, answer),
+        }
+    }
+}
+
+#[test]
+fn a_capacity_is_found_and_confirmed() {
+    for (capacity, noise) in [
+        (31_415.0, 0.0),
+        (31_415.0, 0.01),
+        (1_234.0, 0.01),
+        (150_000.0, 0.02),
+    ] {
+        let (search, answer) = run(LIMITS, |step, number| window(step, number, capacity, noise));
+        assert_eq!(
+            answer.ending,
+            Ending::Found,
+            "{capacity}, {noise}: {answer:?}"
+        );
+        let (passed, failed) = (answer.passed_per_s.unwrap(), answer.failed_per_s.unwrap());
+        assert!(
+            passed <= capacity && capacity <= failed,
+            "{passed} {capacity} {failed}"
+        );
+        assert!(answer.confidence.unwrap() >= 0.95 - SLACK, "{answer:?}");
+        // The low rate is the last thing measured, and passed every time.
+        let last = search.taken().iter().rev().take(3);
+        for taken in last {
+            assert_eq!((taken.step.per_s, taken.outcome), (passed, Outcome::Passed));
+            assert_eq!(taken.step.purpose, Purpose::ConfirmPassing);
+        }
+        let at_high = search
+            .taken()
+            .iter()
+            .filter(|taken| taken.step.per_s == failed);
+        let failures = at_high
+            .filter(|taken| taken.outcome == Outcome::Failed)
+            .count();
+        assert!(failures >= 2, "the upper rate failed {failures} times");
+    }
+}
+
+#[test]
+fn rates_outside_of_what_may_be_tried_are_told() {
+    let (_, below) = run(LIMITS, |_, _| Outcome::Failed);
+    assert_eq!(
+        (below.ending, below.failed_per_s),
+        (Ending::BelowMin, Some(1_000.0))
+    );
+    assert_eq!(below.passed_per_s, None);
+    let (search, above) = run(LIMITS, |_, _| Outcome::Passed);
+    assert_eq!(
+        (above.ending, above.passed_per_s),
+        (Ending::AboveMax, Some(200_000.0))
+    );
+    let at_most = search
+        .taken()
+        .iter()
+        .filter(|taken| taken.step.per_s == 200_000.0);
+    assert_eq!(at_most.count(), 3, "confirmed as often as any other rate");
+}
+
+#[test]
+fn one_stall_at_the_lowest_rate_ends_nothing() {
+    let (_, answer) = run(LIMITS, |step, number| match number {
+        0 => Outcome::Failed,
+        _ => window(step, number, 20_000.0, 0.0),
+    });
+    assert_eq!(answer.ending, Ending::Found, "{answer:?}");
+}
+
+#[test]
+fn a_generator_that_ends_first_gives_no_capacity() {
+    let (search, answer) = run(LIMITS, |step, _| {
+        if step.per_s > 30_000.0 {
+            Outcome::Generator
+        } else {
+            Outcome::Passed
+        }
+    });
+    assert_eq!(answer.ending, Ending::Generator);
+    assert_eq!(
+        (answer.passed_per_s, answer.failed_per_s),
+        (Some(16_000.0), None)
+    );
+    let spoilt = search
+        .taken()
+        .iter()
+        .filter(|taken| taken.outcome == Outcome::Generator);
+    assert_eq!(spoilt.count(), SPOILT);
+}
+
+#[test]
+fn windows_the_generator_spoils_now_and_then_are_made_again() {
+    let (search, answer) = run(LIMITS, |step, number| match number % 4 {
+        1 => Outcome::Generator,
+        _ => window(step, number, 31_415.0, 0.0),
+    });
+    assert_eq!(answer.ending, Ending::Found, "{answer:?}");
+    for pair in search.taken().windows(2) {
+        if pair[0].outcome == Outcome::Generator {
+            assert_eq!(pair[0].step, pair[1].step, "the same rate again");
+        }
+    }
+}
+
+#[test]
+fn a_capacity_that_moves_is_not_told_as_one() {
+    for factor in [-0.012, 0.012] {
+        let (_, answer) = run(LIMITS, |step, number| {
+            let moved = 40_000.0 * (1.0 + factor * number as f64);
+            window(step, number, moved, 0.01)
+        });
+        assert_ne!(answer.ending, Ending::Found, "{factor}: {answer:?}");
+        if let Ending::Moved(share) = answer.ending {
+            assert_eq!(share > 0.0, factor > 0.0, "{share}");
+        }
+    }
+}
+
+#[test]
+fn no_search_takes_longer_than_its_time() {
+    for budget_s in [60.0, 150.0, 400.0] {
+        let limits = Limits { budget_s, ..LIMITS };
+        let (search, answer) = run(limits, |step, number| window(step, number, 31_415.0, 0.05));
+        assert!(
+            search.seconds() <= budget_s,
+            "{} of {budget_s}",
+            search.seconds()
+        );
+        if search.seconds() < 100.0 {
+            assert_eq!(answer.ending, Ending::OutOfTime);
+        }
+    }
+}
+
+#[test]
+fn nothing_happens_after_the_answer() {
+    let (mut search, answer) = run(LIMITS, |step, number| window(step, number, 31_415.0, 0.0));
+    let steps = search.taken().len();
+    search.record(Outcome::Failed, 1.0);
+    assert_eq!(search.taken().len(), steps);
+    assert_eq!(search.next(), Next::Answer(answer));
+}
+
+#[test]
+fn rates_are_of_four_digits() {
+    assert_eq!(rounded(31_415.926, f64::round), 31_420.0);
+    assert_eq!(rounded(31_415.926, f64::floor), 31_410.0);
+    assert_eq!(rounded(1_234.56, f64::ceil), 1_235.0);
+    assert_eq!(rounded(0.5, f64::round), 0.5);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+    /// Whatever becomes of the windows: the same outcomes lead the same way, from any point on, and the search ends
+    /// in its time.
+    #[test]
+    fn outcomes_alone_decide_the_way(outcomes in prop::collection::vec(0_u8..8, 20..80), cut in 0_usize..40) {
+        let outcome = |number: usize| match outcomes[number % outcomes.len()] {
+            0 => Outcome::Generator,
+            odd if odd % 2 == 1 => Outcome::Passed,
+            _ => Outcome::Failed,
+        };
+        let (whole, answer) = run(LIMITS, |_, number| outcome(number));
+        prop_assert!(whole.seconds() <= LIMITS.budget_s);
+        let mut resumed = Search::new(LIMITS);
+        for taken in whole.taken().iter().take(cut) {
+            prop_assert_eq!(resumed.next(), Next::Step(taken.step));
+            resumed.record(taken.outcome, taken.seconds);
+        }
+        let later = run_on(resumed, outcome);
+        prop_assert_eq!(later.taken(), whole.taken());
+        prop_assert_eq!(later.next(), Next::Answer(answer));
+        for taken in whole.taken() {
+            let rates = LIMITS.min_per_s..=LIMITS.max_per_s;
+            prop_assert!(rates.contains(&taken.step.per_s), "{}", taken.step.per_s);
+        }
+    }
+}
+
+fn run_on(mut search: Search, outcome: impl Fn(usize) -> Outcome) -> Search {
+    while let Next::Step(_) = search.next() {
+        search.record(outcome(search.taken().len()), 12.0);
+    }
+    search
+}
+
+#[test]
+fn what_is_told_before_the_end_was_measured() {
+    let mut search = Search::new(LIMITS);
+    for number in 0..12 {
+        let Next::Step(step) = search.next() else {
+            panic!("an answer after {number} steps");
+        };
+        search.record(window(&step, number, 31_415.0, 0.01), 12.0);
+        let known = search.so_far();
+        assert_eq!(known.ending, Ending::OutOfTime);
+        let tried = |rate: f64, outcome| {
+            let same = |taken: &Taken| taken.step.per_s == rate && taken.outcome == outcome;
+            search.taken().iter().any(same)
+        };
+        assert!(
+            known
+                .passed_per_s
+                .is_none_or(|rate| tried(rate, Outcome::Passed))
+        );
+        assert!(
+            known
+                .failed_per_s
+                .is_none_or(|rate| tried(rate, Outcome::Failed))
+        );
+        assert_eq!(known.bracket, search.bracket());
+    }
+    assert!(search.so_far().failed_per_s.is_some());
+}

@@ -1,0 +1,263 @@
+//! `rmq-bench capacity` against embedded clusters: the pair, the file of steps, what is refused.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test may panic"
+)]
+
+mod support;
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::time::Duration;
+
+use nix::sys::signal::Signal::SIGINT;
+use predicates::prelude::*;
+use serde_json::Value;
+use support::binary::{LongRun, json, lines, rmq_bench};
+use support::eventually;
+
+/// Short windows of a cluster that serves 400 messages a second, 2.5 ms each.
+const SEARCH: [&str; 20] = [
+    "capacity",
+    "--brokers",
+    "1",
+    "--broker-capacity",
+    "400",
+    "--objective",
+    "p90<100ms",
+    "--min",
+    "150",
+    "--max",
+    "1200",
+    "--step-time",
+    "2s",
+    "--warmup",
+    "500ms",
+    "--precision",
+    "50%",
+    "--confirm",
+    "1",
+    "--no-progress",
+];
+
+/// Some fifteen windows, and twice that on a busy machine.
+const LONGEST: Duration = Duration::from_secs(180);
+
+fn search(more: &[&str]) -> Vec<String> {
+    let all = SEARCH.iter().chain(more);
+    all.map(|word| (*word).to_owned()).collect()
+}
+
+/// Exit code and answer belong together, and the answer follows from the steps.
+fn is_consistent(code: Option<i32>, result: &Value) {
+    let capacity = &result["capacity"];
+    let answer = capacity["answer"].as_str().unwrap();
+    let expected = match answer {
+        "found" | "at_least_max" => 0,
+        "below_min" => 10,
+        "interrupted" => 130,
+        "generator" | "moved" | "out_of_time" => 11,
+        other => panic!("an answer {other}"),
+    };
+    assert_eq!(code, Some(expected), "{answer}");
+    let steps = capacity["steps"].as_array().unwrap();
+    for (index, step) in steps.iter().enumerate() {
+        assert_eq!(step["number"], index + 1);
+        let met = step["window"]["objectives"].as_array().unwrap();
+        let all_met = met.iter().all(|objective| objective["met"] == true);
+        match step["outcome"].as_str().unwrap() {
+            "passed" => assert!(all_met, "{step}"),
+            "failed" => assert!(!all_met || step["cut_short"] == true, "{step}"),
+            "generator" => assert_ne!(step["window"]["verdict"], "valid", "{step}"),
+            other => panic!("an outcome {other}"),
+        }
+    }
+    if answer == "found" {
+        let (passed, failed) = (&capacity["passed_per_s"], &capacity["failed_per_s"]);
+        let of = |rate: &Value, outcome: &str| {
+            let such = |step: &&Value| {
+                step["window"]["offered_per_s"] == *rate && step["outcome"] == outcome
+            };
+            steps.iter().filter(such).count()
+        };
+        assert!(of(passed, "passed") >= 1, "confirmed");
+        assert!(of(failed, "failed") >= 2, "failed twice");
+        assert!(passed.as_f64() < failed.as_f64());
+    }
+}
+
+#[test]
+fn the_pair_lies_around_what_the_server_serves() {
+    let run = rmq_bench()
+        .timeout(LONGEST)
+        .args(search(&[
+            "--curve", "50%,100%", "--format", "json", "--quiet",
+        ]))
+        .output()
+        .unwrap();
+    let result = json(&run.stdout);
+    is_consistent(run.status.code(), &result);
+    let schema = rmq_bench().args(["schema", "capacity"]).assert().success();
+    let schema = jsonschema::draft202012::new(&json(&schema.get_output().stdout)).unwrap();
+    assert!(schema.is_valid(&result), "{result:#}");
+    assert_eq!(result["run"]["command"], "capacity");
+    assert_eq!(result["run"]["target"]["kind"], "embedded");
+    // On a machine that stalls all the time nothing may be said, and nothing is.
+    if result["capacity"]["answer"] == "found" {
+        let rate = |name: &str| result["capacity"][name].as_f64().unwrap();
+        // A window of two seconds passes up to 5 % above: what piles up then takes 100 ms at its end.
+        assert!(rate("passed_per_s") <= 430.0, "{}", rate("passed_per_s"));
+        assert!(rate("failed_per_s") >= 380.0, "{}", rate("failed_per_s"));
+        let curve = result["curve"]["points"].as_array().unwrap();
+        assert_eq!(curve.len(), 2);
+    }
+}
+
+#[test]
+fn a_stopped_search_goes_on_from_its_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("steps.ndjson");
+    let file_text = file.to_str().unwrap();
+    let arguments = search(&["--curve", "off", "--resume", file_text, "--format", "json"]);
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let run = LongRun::of(&arguments);
+    eventually("two steps are kept", || kept(&file) >= 2);
+    run.signal(SIGINT);
+    let output = run.end();
+    let stopped = json(&output.stdout);
+    is_consistent(output.status.code(), &stopped);
+    assert_eq!(stopped["capacity"]["answer"], "interrupted");
+    let before = lines(&file);
+    // As if the machine had gone down while a step was written.
+    let mut torn = fs::OpenOptions::new().append(true).open(&file).unwrap();
+    torn.write_all(b"{\"number\": 3, \"purp").unwrap();
+    drop(torn);
+
+    let resumed = rmq_bench()
+        .timeout(LONGEST)
+        .args(search(&[
+            "--curve", "off", "--resume", file_text, "--format", "json",
+        ]))
+        .output()
+        .unwrap();
+    let result = json(&resumed.stdout);
+    is_consistent(resumed.status.code(), &result);
+    let stderr = String::from_utf8_lossy(&resumed.stderr);
+    assert!(stderr.contains("cut off"), "{stderr}");
+    let kept_before = before.len() - 1;
+    assert_eq!(result["run"]["resumed_steps"], kept_before);
+    assert_eq!(result["run"]["id"], before[0]["id"]);
+    let after = lines(&file);
+    assert_eq!(after[..before.len()], before, "what was kept stays");
+    let steps = result["capacity"]["steps"].as_array().unwrap();
+    for (step, kept) in steps.iter().zip(&before[1..]) {
+        assert_eq!(step["window"], kept["window"]);
+        assert_eq!(step["seconds"], kept["seconds"]);
+    }
+    assert_eq!(steps.len(), after.len() - 1, "each step is in the file");
+    for kept in &after[1..] {
+        assert!(
+            kept["result"]["latency"]["response"]["hdr"].is_string(),
+            "the whole result"
+        );
+    }
+
+    // With other settings it would be another search.
+    rmq_bench()
+        .args(search(&[
+            "--resume", file_text, "--curve", "off", "--size", "2KiB",
+        ]))
+        .assert()
+        .code(1)
+        .stderr(predicate::str::contains(
+            "was begun with other settings (size was",
+        ));
+}
+
+#[test]
+fn a_file_that_is_no_search_s_stays_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    for text in ["my notes", "my notes\n", "{\"kind\": \"runs\"}"] {
+        let file = folder.path().join("notes.txt");
+        fs::write(&file, text).unwrap();
+        rmq_bench()
+            .args(search(&["--resume", file.to_str().unwrap()]))
+            .assert()
+            .code(1)
+            .stderr(predicate::str::contains("is no file of a search"));
+        assert_eq!(fs::read_to_string(&file).unwrap(), text);
+    }
+}
+
+fn kept(file: &Path) -> usize {
+    fs::read_to_string(file).map_or(0, |text| text.lines().count().saturating_sub(1))
+}
+
+#[test]
+fn a_search_that_cannot_be_is_refused_with_the_way_out() {
+    for (arguments, said) in [
+        (vec!["--rate", "5k"], "unexpected argument '--rate'"),
+        (vec!["--mode", "oneway"], "asks for no answer"),
+        (vec!["--min", "5k", "--max", "2k"], "is not below --max"),
+        (vec!["--objective", "p99>10ms"], "asks for a bad figure"),
+        (vec!["--step-time", "100ms"], "too short"),
+        (vec!["--curve", "10%,5%"], "does not ascend"),
+        (vec!["--precision", "0.1%"], "between 0.5% and 50%"),
+        (vec!["--confidence", "100%"], "between 50% and 99.9%"),
+        (vec!["--time-budget", "20s"], "less than five windows"),
+        (vec!["--profile", "nothing"], "nothing"),
+        (
+            vec!["--objective", "p999<1s", "--min", "100"],
+            "needs 10,000 messages a window",
+        ),
+    ] {
+        rmq_bench()
+            .arg("capacity")
+            .args(&arguments)
+            .assert()
+            .code(2)
+            .stdout("")
+            .stderr(predicate::str::contains(said));
+    }
+    rmq_bench()
+        .arg("capacity")
+        .env("RMQ_BENCH_RATE", "5k")
+        .assert()
+        .code(2)
+        .stderr(predicate::str::contains("--min and --max bound them"));
+    rmq_bench()
+        .args(["run", "capacity"])
+        .assert()
+        .code(2)
+        .stderr(predicate::str::contains(
+            "rmq-bench capacity --profile capacity",
+        ));
+}
+
+#[test]
+fn a_dry_run_says_what_would_be_sent_and_sends_nothing() {
+    rmq_bench()
+        .args([
+            "capacity",
+            "--profile",
+            "capacity",
+            "-n",
+            "127.0.0.1:1",
+            "--max",
+            "100k",
+            "--dry-run",
+        ])
+        .assert()
+        .success()
+        .stdout(predicate::str::contains("cluster of 127.0.0.1:1"))
+        .stdout(predicate::str::contains("At most").and(predicate::str::contains("GiB")));
+    // Nobody listens there, which a search finds out.
+    rmq_bench()
+        .args(["capacity", "-n", "127.0.0.1:1"])
+        .assert()
+        .code(3)
+        .stdout("");
+}
