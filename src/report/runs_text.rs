@@ -12,7 +12,7 @@ use super::result::RunResult;
 use super::runs::{FigureOverRuns, RunsResult};
 use super::style::Style;
 use super::table::Figures;
-use super::text::{load, target_line, wrapped};
+use super::text::{fitted, load, target_line};
 
 /// Columns that a narrow terminal does without.
 const RUN_LEAST_NEEDED: [&str; 3] = ["seed", "p50", "max"];
@@ -27,15 +27,7 @@ pub fn write(
     style: Style,
     width: Option<usize>,
 ) -> io::Result<()> {
-    let mut text = Vec::new();
-    lines(&mut text, result, style, width)?;
-    for line in String::from_utf8_lossy(&text).lines() {
-        match width {
-            Some(columns) => writeln!(out, "{}", wrapped(line, columns))?,
-            None => writeln!(out, "{line}")?,
-        }
-    }
-    Ok(())
+    fitted(out, width, |text| lines(text, result, style, width))
 }
 
 fn lines(

@@ -47,11 +47,20 @@ pub fn write(
     style: Style,
     width: Option<usize>,
 ) -> io::Result<()> {
-    let Some(columns) = width else {
-        return lines(out, result, style, None);
-    };
+    fitted(out, width, |text| lines(text, result, style, width))
+}
+
+/// Writes what `lines` gives, long lines wrapped where there is a width.
+pub(super) fn fitted(
+    out: &mut (impl Write + ?Sized),
+    width: Option<usize>,
+    lines: impl FnOnce(&mut Vec<u8>) -> io::Result<()>,
+) -> io::Result<()> {
     let mut text = Vec::new();
-    lines(&mut text, result, style, width)?;
+    lines(&mut text)?;
+    let Some(columns) = width else {
+        return out.write_all(&text);
+    };
     for line in String::from_utf8_lossy(&text).lines() {
         writeln!(out, "{}", wrapped(line, columns))?;
     }

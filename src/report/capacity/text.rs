@@ -7,7 +7,7 @@ use super::words::{CURVE_HEADINGS, STEP_HEADINGS, curve_row, cut_off, step_row, 
 use crate::metrics::units::{percent, rate};
 use crate::report::style::Style;
 use crate::report::table::Figures;
-use crate::report::text::wrapped;
+use crate::report::text::fitted;
 
 /// Columns that a narrow terminal does without.
 const LEAST_NEEDED: [&str; 6] = [
@@ -29,15 +29,7 @@ pub fn write(
     style: Style,
     width: Option<usize>,
 ) -> io::Result<()> {
-    let mut text = Vec::new();
-    lines(&mut text, result, style, width)?;
-    for line in String::from_utf8_lossy(&text).lines() {
-        match width {
-            Some(columns) => writeln!(out, "{}", wrapped(line, columns))?,
-            None => writeln!(out, "{line}")?,
-        }
-    }
-    Ok(())
+    fitted(out, width, |text| lines(text, result, style, width))
 }
 
 fn lines(

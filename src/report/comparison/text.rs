@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use super::super::named::{Unit, title};
 use super::super::style::Style;
 use super::super::table::Figures;
-use super::super::text::wrapped;
+use super::super::text::fitted;
 use super::document::{AnswerName, Comparison};
 use super::words;
 
@@ -22,15 +22,7 @@ pub fn write(
     style: Style,
     width: Option<usize>,
 ) -> io::Result<()> {
-    let mut text = Vec::new();
-    lines(&mut text, comparison, style, width)?;
-    for line in String::from_utf8_lossy(&text).lines() {
-        match width {
-            Some(columns) => writeln!(out, "{}", wrapped(line, columns))?,
-            None => writeln!(out, "{line}")?,
-        }
-    }
-    Ok(())
+    fitted(out, width, |text| lines(text, comparison, style, width))
 }
 
 fn lines(
