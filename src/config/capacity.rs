@@ -1,5 +1,6 @@
 //! A search for a capacity that may be started: its limits, and the run that each of its windows is.
 
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use super::setting::{Given, Heading, RawValue, SettingValue, Source};
 use super::settings::{Settings, setting};
 use super::sources::Sources;
 use super::value::{ArrivalsSetting, LimitedRate, WarmupSetting};
-use crate::load::{LoadModel, Offered, SendMode, WarmupEnd};
+use crate::load::{LoadModel, Offered, Rate, SendMode, WarmupEnd};
 
 /// Settings that the search decides itself, and what decides instead.
 const DECIDED: &[(&str, &str)] = &[
@@ -50,6 +51,7 @@ const DECIDED: &[(&str, &str)] = &[
 const SETTLE: Duration = Duration::from_secs(30);
 /// Warm-up of all others.
 const WARM: Duration = Duration::from_secs(1);
+const THOUSAND_SECONDS_NS: NonZeroU64 = NonZeroU64::new(1_000_000_000_000).unwrap();
 /// Connections, and answers that are waited for.
 const AROUND: Duration = Duration::from_millis(500);
 /// Windows shorter than this have too few seconds to be judged.
@@ -322,10 +324,17 @@ impl CapacityPlan {
     #[must_use]
     pub fn at(&self, per_s: f64, step: u64, settle: bool) -> RunPlan {
         let mut plan = self.window.clone();
-        // A rate is of four digits: per minute it is a whole number from 100 a second on, and close to it below.
-        if let Ok(rate) = format!("{:.0}/min", per_s * 60.0).parse::<LimitedRate>() {
-            plan.load.model = LoadModel::Open(Offered::Steady(rate.rate()));
-        }
+        // A rate is of four digits: a whole number of messages per thousand seconds, from 1 a second on.
+        #[allow(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a rate below 100 million; the cast saturates"
+        )]
+        let messages = (per_s * 1000.0).round() as u64;
+        plan.load.model = LoadModel::Open(Offered::Steady(Rate {
+            messages: NonZeroU64::new(messages).unwrap_or(NonZeroU64::MIN),
+            period_ns: THOUSAND_SECONDS_NS,
+        }));
         plan.load.seed = plan.load.seed.wrapping_add(step);
         if settle {
             plan.load.warmup = self.settle.longest();
