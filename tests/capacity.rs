@@ -178,6 +178,137 @@ fn a_stopped_search_goes_on_from_its_file() {
 }
 
 #[test]
+fn a_search_that_ran_out_of_time_goes_on_with_more_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("steps.ndjson");
+    let of = |budget: &str| {
+        let run = rmq_bench()
+            .timeout(LONGEST)
+            .args(search(&["--curve", "off", "--format", "json", "--quiet"]))
+            .args(["--resume", file.to_str().unwrap(), "--time-budget", budget])
+            .output()
+            .unwrap();
+        let result = json(&run.stdout);
+        is_consistent(run.status.code(), &result);
+        result["capacity"].clone()
+    };
+    let short = of("12s");
+    let first = short["steps"].as_array().unwrap();
+    let long = of("5m");
+    let steps = long["steps"].as_array().unwrap();
+    assert_eq!(steps[0], first[0], "what both have is not measured again");
+    assert_eq!(
+        kept(&file),
+        steps.len(),
+        "the file has this way and no other"
+    );
+    if short["answer"] == "out_of_time" {
+        assert!(
+            steps.len() > first.len() || long["answer"] != "out_of_time",
+            "{long:#}"
+        );
+    }
+    // The same again is the same, from the file alone.
+    assert_eq!(of("5m"), long);
+}
+
+/// Two brokers of 400 a second each, and a search of the whole and of one of them.
+fn one_less(more: &[&str]) -> assert_cmd::Command {
+    let mut command = rmq_bench();
+    command
+        .timeout(2 * LONGEST)
+        .args(search(&["--curve", "off", "--format", "json", "--quiet"]))
+        .args(["--brokers", "2", "--broker-capacity", "400,400"])
+        .args(["--one-less", "broker-1"])
+        .args(more);
+    command
+}
+
+#[test]
+fn a_broker_less_is_searched_for_and_held_against_a_model() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("steps.ndjson");
+    let kept_in = ["--resume", file.to_str().unwrap()];
+    let run = one_less(&kept_in).output().unwrap();
+    let result = json(&run.stdout);
+    is_consistent(run.status.code(), &result);
+    let schema = rmq_bench().args(["schema", "capacity"]).assert().success();
+    let schema = jsonschema::draft202012::new(&json(&schema.get_output().stdout)).unwrap();
+    assert!(schema.is_valid(&result), "{result:#}");
+    let brokers = result["run"]["target"]["brokers"].as_array().unwrap();
+    assert_eq!(brokers.len(), 2, "the target is the whole cluster");
+    let one_less = &result["one_less"];
+    assert_eq!(one_less["broker"], "broker-1");
+    assert_eq!(
+        (&one_less["stopped"], &one_less["brokers_left"]),
+        (&Value::Bool(false), &Value::from(1))
+    );
+    let kept = lines(&file);
+    let of_rest = kept
+        .iter()
+        .filter(|step| step["part"] == "all but broker-1");
+    let measured = &one_less["measured"];
+    assert_eq!(of_rest.count(), measured["steps"].as_array().unwrap().len());
+    // On a machine that stalls all the time there may be no pair.
+    if result["capacity"]["answer"] == "found" && measured["answer"] == "found" {
+        let passed = measured["passed_per_s"].as_f64().unwrap();
+        assert!(passed <= 430.0, "one broker serves 400/s: {passed}");
+        let model = one_less["model_per_s"][0].as_f64().unwrap();
+        let off = one_less["off_model"].as_f64().unwrap();
+        assert!((passed / model - 1.0 - off).abs() < 1e-9);
+        assert!((model / result["capacity"]["passed_per_s"].as_f64().unwrap() - 0.5).abs() < 1e-9);
+    }
+    // All of it is in the file: nothing is measured again, whoever is to do without the broker.
+    let again = one_less_from(&kept_in);
+    assert_eq!(again["one_less"], *one_less);
+}
+
+fn one_less_from(kept_in: &[&str]) -> Value {
+    json(&one_less(kept_in).output().unwrap().stdout)
+}
+
+#[test]
+fn a_broker_that_was_stopped_is_started_again_even_when_that_failed() {
+    let folder = tempfile::tempdir().unwrap();
+    let trail = folder.path().join("trail");
+    let say = |word: &str, code: u8| format!("echo {word} >> '{}'; exit {code}", trail.display());
+    let run = one_less(&[
+        "--one-less-stop",
+        &say("stop", 3),
+        "--one-less-start",
+        &say("start", 0),
+    ])
+    // The first search ends at once.
+    .args(["--max", "151"])
+    .output()
+    .unwrap();
+    assert_eq!(run.status.code(), Some(1));
+    let result = json(&run.stdout);
+    assert_eq!(
+        result["capacity"]["steps"][0]["purpose"], "probe",
+        "the answer for all stays"
+    );
+    assert!(result["one_less"].is_null(), "{result:#}");
+    let stderr = String::from_utf8_lossy(&run.stderr);
+    assert!(
+        stderr.contains("--one-less-stop") && stderr.contains("failed"),
+        "{stderr}"
+    );
+    assert_eq!(fs::read_to_string(&trail).unwrap(), "stop\nstart\n");
+}
+
+#[test]
+fn a_broker_that_is_not_there_cannot_be_left_out() {
+    one_less(&["--one-less", "broker-7"])
+        .assert()
+        .code(2)
+        .stdout("")
+        .stderr(predicate::str::contains(
+            "messages go to broker-0, broker-1",
+        ));
+}
+
+#[test]
 fn a_file_that_is_no_search_s_stays_as_it_is() {
     let folder = tempfile::tempdir().unwrap();
     for text in ["my notes", "my notes\n", "{\"kind\": \"runs\"}"] {
@@ -208,6 +339,11 @@ fn a_search_that_cannot_be_is_refused_with_the_way_out() {
         (vec!["--precision", "0.1%"], "between 0.5% and 50%"),
         (vec!["--confidence", "100%"], "between 50% and 99.9%"),
         (vec!["--time-budget", "20s"], "less than five windows"),
+        (vec!["--one-less-stop", "true"], "which broker"),
+        (
+            vec!["--one-less", "broker-1", "--one-less-stop", "true"],
+            "has to be started again",
+        ),
         (vec!["--profile", "nothing"], "nothing"),
         (
             vec!["--objective", "p999<1s", "--min", "100"],

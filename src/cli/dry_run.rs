@@ -123,8 +123,16 @@ fn target(plan: &RunPlan) -> String {
         let (length, every) = (DurationSetting(stall.length), DurationSetting(stall.every));
         text += &format!(", stalls of {length} every {every}");
     }
-    if let Some(capacity) = embedded.capacity_per_s {
-        text += &format!(", at most {}/s each", figure::whole(capacity));
+    if let [first, more @ ..] = embedded.capacity_per_s.as_slice() {
+        text += &format!(", at most {}/s", figure::whole(*first));
+        for per_s in more {
+            text += &format!(" and {}/s", figure::whole(*per_s));
+        }
+        text += if more.is_empty() {
+            " each"
+        } else {
+            ", one each"
+        };
         if embedded.service_time != ServiceTime::Fixed {
             text += ", exponential service times";
         }

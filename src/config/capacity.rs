@@ -49,8 +49,8 @@ const DECIDED: &[(&str, &str)] = &[
 ];
 /// Warm-up of the first windows, whose cluster may be cold.
 const SETTLE: Duration = Duration::from_secs(30);
-/// Warm-up of all others.
-const WARM: Duration = Duration::from_secs(1);
+/// Warm-up of all others: the backlog of a load that begins at once, near what a cluster carries, takes seconds to go.
+const WARM: Duration = Duration::from_secs(3);
 const THOUSAND_SECONDS_NS: NonZeroU64 = NonZeroU64::new(1_000_000_000_000).unwrap();
 /// Connections, and answers that are waited for.
 const AROUND: Duration = Duration::from_millis(500);
@@ -89,10 +89,21 @@ pub struct CapacityPlan {
     pub resume: Option<PathBuf>,
     /// Shares of the capacity to measure at afterwards.
     pub curve: Vec<f64>,
+    /// A second search, with a broker less.
+    pub one_less: Option<OneLessPlan>,
     /// Nothing is sent: what would be is said.
     pub dry_run: bool,
     /// Every setting of the search in effect, after those of its windows.
     pub resolved: Vec<ResolvedSetting>,
+}
+
+/// A search with a broker less.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OneLessPlan {
+    /// Which.
+    pub broker: String,
+    /// Commands that stop it and start it again; without them its queues are left out.
+    pub commands: Option<(String, String)>,
 }
 
 /// Merges, understands and checks.
@@ -156,6 +167,7 @@ pub fn resolve_capacity(sources: &Sources) -> Result<CapacityPlan, ConfigError> 
         yes: given.yes.value.0,
         resume: given.resume.as_ref().map(|given| given.value.0.clone()),
         curve: given.curve.value.shares(),
+        one_less: one_less(&given)?,
         dry_run: given.dry_run.value.0,
     })
 }
@@ -264,6 +276,43 @@ fn check_answer(given: &Settings) -> Result<(), ConfigError> {
     Ok(())
 }
 
+fn one_less(given: &Settings) -> Result<Option<OneLessPlan>, ConfigError> {
+    let commands = [
+        ("one-less-stop", &given.one_less_stop),
+        ("one-less-start", &given.one_less_start),
+    ];
+    let Some(broker) = &given.one_less else {
+        let alone = commands
+            .iter()
+            .find_map(|(key, command)| Some((*key, command.as_ref()?)));
+        return match alone {
+            None => Ok(None),
+            Some((key, command)) => Err(refuse(
+                key,
+                &command.source,
+                "which broker that is has to be said",
+                "name it with --one-less",
+            )),
+        };
+    };
+    let commands = match commands {
+        [(_, None), (_, None)] => None,
+        [(_, Some(stop)), (_, Some(start))] => Some((stop.value.0.clone(), start.value.0.clone())),
+        [(key, Some(given)), _] | [_, (key, Some(given))] => {
+            return Err(refuse(
+                key,
+                &given.source,
+                "the other one is missing",
+                "a broker that is stopped has to be started again: give --one-less-stop and --one-less-start",
+            ));
+        }
+    };
+    Ok(Some(OneLessPlan {
+        broker: broker.value.0.clone(),
+        commands,
+    }))
+}
+
 /// What is sent.
 fn check_load(given: &Settings) -> Result<(), ConfigError> {
     if let ArrivalsSetting::Recorded(_) = given.arrivals.value {
@@ -347,12 +396,18 @@ impl CapacityPlan {
         plan
     }
 
+    /// Searches that are made, one after the other.
+    #[must_use]
+    pub fn searches(&self) -> u32 {
+        1 + u32::from(self.one_less.is_some())
+    }
+
     /// Messages of all windows, if each were at the highest rate: no search sends more.
     #[must_use]
     #[allow(clippy::cast_precision_loss, reason = "a bound")]
     pub fn most_messages(&self) -> f64 {
         let curve = self.window_time().as_secs_f64() * self.curve.len() as f64;
-        self.max_per_s * (self.time_budget.as_secs_f64() + curve)
+        self.max_per_s * (f64::from(self.searches()) * self.time_budget.as_secs_f64() + curve)
     }
 
     /// Bytes of their bodies.

@@ -117,8 +117,28 @@ fn counts(settings: &Settings) -> Result<(), ConfigError> {
     count("compress-level", Some(&settings.compress_level), (0, 9))?;
     count("brokers", Some(&settings.brokers), (1, 64))?;
     count("broker-queues", Some(&settings.broker_queues), (1, 1024))?;
-    let capacity = settings.broker_capacity.as_ref();
-    count("broker-capacity", capacity, (1, 1_000_000_000))
+    capacities(settings)
+}
+
+fn capacities(settings: &Settings) -> Result<(), ConfigError> {
+    const KEY: &str = "broker-capacity";
+    const MOST: u64 = 1_000_000_000;
+    let Some(given) = &settings.broker_capacity else {
+        return Ok(());
+    };
+    let per_s = given.value.per_s();
+    if let Some(wrong) = per_s.iter().find(|per_s| !(1..=MOST).contains(*per_s)) {
+        let reason = format!("{wrong} is out of range");
+        let hint = format!("--{KEY} takes 1 to {MOST}");
+        return Err(refuse(KEY, &given.source, reason, hint));
+    }
+    let brokers = settings.brokers.value.0;
+    if per_s.len() > 1 && per_s.len() as u64 != brokers {
+        let reason = format!("{} numbers for {brokers} brokers", per_s.len());
+        let hint = "give one for all, or one for each of --brokers".to_owned();
+        return Err(refuse(KEY, &given.source, reason, hint));
+    }
+    Ok(())
 }
 
 fn durations(settings: &Settings) -> Result<(), ConfigError> {

@@ -36,7 +36,7 @@ pub mod suggest;
 pub mod threshold;
 pub mod value;
 
-pub use capacity::{CapacityPlan, resolve_capacity};
+pub use capacity::{CapacityPlan, OneLessPlan, resolve_capacity};
 pub use error::ConfigError;
 pub use objective::{Met, Objective};
 pub use plan::{

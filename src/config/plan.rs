@@ -83,8 +83,8 @@ pub struct EmbeddedSettings {
     pub delay: Duration,
     /// Regular stalls of every broker.
     pub stall: Option<Stall>,
-    /// Most messages per second one broker accepts.
-    pub capacity_per_s: Option<u64>,
+    /// Most messages per second one broker accepts: nothing for no limit, one for all, or one for each.
+    pub capacity_per_s: Vec<u64>,
     /// How long a broker of a capacity takes for each.
     pub service_time: ServiceTime,
     /// From a half message to the first check, and from check to check; `None` for RocketMQ's own.

@@ -189,7 +189,10 @@ fn target(settings: &Settings) -> Target {
             length: given.value.length,
             every: given.value.every,
         }),
-        capacity_per_s: settings.broker_capacity.as_ref().map(|given| given.value.0),
+        capacity_per_s: settings
+            .broker_capacity
+            .as_ref()
+            .map_or_else(Vec::new, |given| given.value.per_s().to_vec()),
         service_time: match settings.broker_service.value.0 {
             ServiceKind::Fixed => ServiceTime::Fixed,
             ServiceKind::Exponential => ServiceTime::Exponential {

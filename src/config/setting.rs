@@ -344,7 +344,9 @@ expected! {
     value::OnOff: "on or off";
     value::TopicName: "1 to 127 letters, digits, %, |, -, _";
     value::TopicNames: "1 to 127 letters, digits, %, |, -, _; several separated by commas";
+    value::BrokerName: "a name of a broker, such as broker-1";
     value::BrokerNames: "names of brokers, separated by commas";
+    value::ShellCommand: "a command, as sh takes it";
     value::GroupName: "1 to 120 letters, digits, %, |, -, _";
     value::NamespaceName: "letters, digits, |, -, _";
     value::IdPart: "a text without spaces and @";
@@ -377,6 +379,18 @@ impl SettingType for value::CountSetting {
             SettingValue::Integer(self.0)
         } else {
             SettingValue::Text(self.to_string())
+        }
+    }
+}
+
+impl SettingType for value::CapacitiesSetting {
+    const EXPECTED: &'static str =
+        "a whole number such as 5k, or one for each broker, such as 5k,3k";
+
+    fn written(&self) -> SettingValue {
+        match self.per_s() {
+            [all] => value::CountSetting(*all).written(),
+            _ => SettingValue::Text(self.to_string()),
         }
     }
 }

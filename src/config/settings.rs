@@ -8,12 +8,13 @@ use super::objective::Objective;
 use super::setting::{Field, Given, Heading, Layer, Setting, SettingValue, Source};
 use super::threshold::Threshold;
 use super::value::{
-    ArrivalsSetting, BatchSetting, BodySize, BrokerNames, ChoiceSetting, CompressSetting,
-    CountSetting, CurveSetting, DurationSetting, FaultTableSetting, FilePath, GroupName,
-    HeaderSetting, HostName, IdPart, Keys, LimitedRate, ModeSetting, NamespaceName, NamesrvList,
-    OnOff, OutputFile, OutputFormat, Properties, QueueOrderSetting, RateSetting, ResponderSetting,
-    ServiceSetting, ShardSetting, ShareSetting, SizeSetting, StallSetting, StartAt, Switch, Tags,
-    TopicName, TopicNames, WarmupSetting, WhenLateSetting,
+    ArrivalsSetting, BatchSetting, BodySize, BrokerName, BrokerNames, CapacitiesSetting,
+    ChoiceSetting, CompressSetting, CountSetting, CurveSetting, DurationSetting, FaultTableSetting,
+    FilePath, GroupName, HeaderSetting, HostName, IdPart, Keys, LimitedRate, ModeSetting,
+    NamespaceName, NamesrvList, OnOff, OutputFile, OutputFormat, Properties, QueueOrderSetting,
+    RateSetting, ResponderSetting, ServiceSetting, ShardSetting, ShareSetting, ShellCommand,
+    SizeSetting, StallSetting, StartAt, Switch, Tags, TopicName, TopicNames, WarmupSetting,
+    WhenLateSetting,
 };
 
 macro_rules! optional {
@@ -382,8 +383,8 @@ settings! {
     Embedded "broker-delay" "TIME" broker_delay: Given<DurationSetting> = "0s";
     /// Regular stalls, length/period: 200ms/2s is 200 ms of silence every 2 s
     Embedded "broker-stall" "TIME/TIME" broker_stall: Option<Given<StallSetting>>;
-    /// Most sends per second one embedded broker accepts; a batch is one
-    Embedded "broker-capacity" "N" broker_capacity: Option<Given<CountSetting>>;
+    /// Most sends per second one embedded broker accepts; a batch is one. Several: one for each broker
+    Embedded "broker-capacity" "N[,N…]" broker_capacity: Option<Given<CapacitiesSetting>>;
     /// How long it takes for each send it accepts so many of: as long for each, or exponentially distributed
     Embedded "broker-service" "KIND" broker_service: Given<ServiceSetting> = "fixed";
     /// Time after which an embedded broker asks about a transaction (6s, as RocketMQ does)
@@ -427,6 +428,17 @@ settings! {
     Capacity "resume" "FILE" resume: Option<Given<FilePath>>;
     /// Shares of the capacity to measure a latency curve at, or off
     Capacity "curve" "SHARE[,…]|off" curve: Given<CurveSetting> = "10%,25%,50%,75%,90%,100%,110%";
+    /// Search again with this broker less, its queues left out: what the others carry
+    ///
+    /// The report has it next to a model of it. It takes as long again as the search.
+    Capacity "one-less" "BROKER" one_less: Option<Given<BrokerName>>;
+    /// Stop that broker by this command of sh, instead of leaving its queues out
+    ///
+    /// Then the client finds out by itself. The command has to end once the broker is down: 'ssh b1 systemctl stop
+    /// rocketmq'.
+    Capacity "one-less-stop" "COMMAND" one_less_stop: Option<Given<ShellCommand>>;
+    /// Start it again by this one, in any case
+    Capacity "one-less-start" "COMMAND" one_less_start: Option<Given<ShellCommand>>;
     /// Write the result to FILE as well, format by extension (repeatable)
     ///
     /// Extensions: .json, .txt, .csv, .md, .html.

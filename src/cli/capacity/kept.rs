@@ -49,6 +49,9 @@ impl Header {
 pub(super) struct KeptStep {
     #[serde(flatten)]
     pub(super) step: Step,
+    /// Which search it is of, where it is not the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) part: Option<String>,
     pub(super) result: RunResult,
 }
 
@@ -104,6 +107,46 @@ impl Kept {
         append(&mut self.file, step)
             .and_then(|()| self.file.sync_data())
             .map_err(|error| format!("--resume: cannot write to {}: {error}", self.path.display()))
+    }
+}
+
+/// The setting whose other value takes the same way up to where the time begins to count.
+const BUDGET: &str = "time_budget";
+
+impl Header {
+    /// Whether the time for the search is another.
+    pub(super) fn has_other_budget(&self, other: &Self) -> bool {
+        self.config.get(BUDGET) != other.config.get(BUDGET)
+    }
+}
+
+impl Kept {
+    /// Leaves this header and so many of the first steps in the file; the rest is gone.
+    ///
+    /// # Errors
+    /// Why that cannot be written; then the file is as it was.
+    pub(super) fn cut(&mut self, header: &Header, steps: usize) -> Result<(), Refused> {
+        let path = self.path.clone();
+        let refused =
+            |error: io::Error| format!("--resume: cannot write to {}: {error}", path.display());
+        self.rewrite(header, steps).map_err(refused)
+    }
+
+    fn rewrite(&mut self, header: &Header, steps: usize) -> io::Result<()> {
+        let mut beside = self.path.clone().into_os_string();
+        beside.push(".new");
+        let beside = PathBuf::from(beside);
+        let mut file = File::create(&beside)?;
+        append(&mut file, header)?;
+        let mut lines = BufReader::new(File::open(&self.path)?).split(b'\n').skip(1);
+        for line in lines.by_ref().take(steps) {
+            file.write_all(&line?)?;
+            file.write_all(b"\n")?;
+        }
+        file.sync_data()?;
+        std::fs::rename(&beside, &self.path)?;
+        self.file = OpenOptions::new().append(true).open(&self.path)?;
+        Ok(())
     }
 }
 
@@ -181,7 +224,7 @@ fn differing(kept: &Map<String, Value>, wanted: &Map<String, Value>) -> Vec<Stri
     keys.sort();
     keys.dedup();
     keys.into_iter()
-        .filter(|key| kept.get(*key) != wanted.get(*key))
+        .filter(|key| *key != BUDGET && kept.get(*key) != wanted.get(*key))
         .map(|key| {
             let (then, now) = (shown(kept.get(key)), shown(wanted.get(key)));
             format!("{key} was {then}, is {now}")

@@ -1,10 +1,13 @@
 //! `capacity`: the highest rate that meets objectives, and how sure that is.
 //!
-//! - `search`: from step to step to the answer; `window`: one of them; `backlog`: the wait between two
+//! - `search`: what is measured after what; `course`: a search under way; `window`: one of its steps; `backlog`: the wait
+//!   between two; `one_less`: the same search with a broker less
 //! - `safety`: what may be sent to whom; `kept`: the file of steps; `progress`: what is said on the way
 
 mod backlog;
+mod course;
 mod kept;
+mod one_less;
 mod progress;
 mod safety;
 mod search;
@@ -90,10 +93,13 @@ fn execute(plan: &CapacityPlan) -> Result<Exit, Failure> {
             settings.brokers
         ));
     }
-    let result = search::run(plan, &stop)?;
+    let (result, failed) = search::run(plan, &stop)?;
     let written = outputs::write(report, Document::Capacity(&result));
     if written != Exit::Success {
         return Ok(written);
+    }
+    if let Some(failure) = failed {
+        return Err(failure);
     }
     if stop.level() > StopLevel::None {
         return Ok(Exit::Interrupted);

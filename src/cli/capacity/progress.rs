@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::safety::bytes_of;
 use crate::cli::message;
-use crate::config::{CapacityPlan, Target};
+use crate::config::{CapacityPlan, OneLessPlan, Target};
 use crate::metrics::units::{count, percent, rate};
 use crate::report::capacity::{ObjectiveFigure, Step, StepOutcome};
 use crate::report::named::Unit;
@@ -21,6 +21,13 @@ pub(super) fn resumed(path: &Path, steps: usize, torn: bool) {
     message::note(&format_args!(
         "--resume: going on after {steps} step(s) in {}{torn}",
         path.display()
+    ));
+}
+
+/// Steps of the file that another time budget does not lead to.
+pub(super) fn left(first: u64, steps: usize) {
+    message::note(&format_args!(
+        "--resume: with this --time-budget the search goes another way from step {first} on: {steps} step(s) of the file are left out"
     ));
 }
 
@@ -73,6 +80,15 @@ fn shown(objective: &ObjectiveFigure) -> String {
         .value
         .map_or("n/a".to_owned(), |value| unit.show(value));
     format!("{} {value}", objective.figure)
+}
+
+/// The search begins again with a broker less.
+pub(super) fn one_less(plan: &OneLessPlan) {
+    let how = match plan.commands {
+        Some(_) => "stopped",
+        None => "left out",
+    };
+    message::note(&format_args!("once more, with {} {how}", plan.broker));
 }
 
 /// A window of the curve begins.

@@ -105,6 +105,11 @@ impl Guard {
         })
     }
 
+    /// This broker is none that is sent to any more.
+    pub(super) fn leave_out(&mut self, broker: &str) {
+        self.without.push(broker.to_owned());
+    }
+
     /// Bodies were sent.
     pub(super) fn sent(&mut self, bytes: f64) {
         self.sent_bytes += bytes;

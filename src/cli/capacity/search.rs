@@ -6,10 +6,11 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::backlog::Backlog;
+use super::course::{Course, purpose};
 use super::kept::{Header, Kept, KeptStep};
-use super::progress;
 use super::safety::Guard;
 use super::window::{Cut, Window, spoilt_by};
+use super::{one_less, progress};
 use crate::cli::failure::Failure;
 use crate::cli::target::RunningTarget;
 use crate::cli::version::GIT;
@@ -17,17 +18,19 @@ use crate::config::plan::ResolvedSetting;
 use crate::config::{CapacityPlan, Progress};
 use crate::load::{StopLevel, StopSignal};
 use crate::report::capacity::{
-    Answer, AnswerKind, CapacityResult, CapacityRun, Curve, KIND, Step, StepOutcome, WindowFigures,
-    sentence,
+    CapacityResult, CapacityRun, Curve, KIND, OneLess, Step, StepOutcome, WindowFigures,
 };
 use crate::report::result::{Run, SCHEMA_VERSION, Tool};
 use crate::report::{Host, RunResult};
-use crate::stats::search::{self, Ending, Limits, Next, Outcome, Purpose, Search};
+use crate::stats::search::{self, Next, Purpose};
 
 /// What steps of the curve are called in the file of steps.
 const CURVE: &str = "curve";
 /// Settings the way of a search does not depend on.
-const OF_OUTPUT: [&str; 7] = [
+const OF_OUTPUT: [&str; 10] = [
+    "one-less",
+    "one-less-stop",
+    "one-less-start",
     "resume",
     "output",
     "format",
@@ -37,11 +40,15 @@ const OF_OUTPUT: [&str; 7] = [
     "credentials",
 ];
 
-/// Searches, then measures the curve.
+/// Searches, then measures the curve, then with a broker less. What fails after the answer does not take it away: that
+/// failure comes beside the result.
 ///
 /// # Errors
 /// [`Failure`] when there is no answer.
-pub(super) fn run(plan: &CapacityPlan, stop: &Arc<StopSignal>) -> Result<CapacityResult, Failure> {
+pub(super) fn run(
+    plan: &CapacityPlan,
+    stop: &Arc<StopSignal>,
+) -> Result<(CapacityResult, Option<Failure>), Failure> {
     let header = Header::new(
         format!("{:016x}", rand::random::<u64>()),
         jiff::Timestamp::now().to_string(),
@@ -49,14 +56,39 @@ pub(super) fn run(plan: &CapacityPlan, stop: &Arc<StopSignal>) -> Result<Capacit
     );
     let target = RunningTarget::start(&plan.window.target)?;
     let mut conductor = Conductor::new(plan, target, stop, header)?;
-    let ended = conductor.search()?;
-    let curve = match conductor.answer(ended).passed_per_s {
-        Some(per_s) if ended.is_some() && stop.level() == StopLevel::None => {
-            conductor.curve(per_s)?
+    let mut whole = Course::new(plan, None);
+    conductor.search(&mut whole)?;
+    let mut beyond = Beyond::default();
+    let failed = beyond.measure(&mut conductor, &mut whole).err();
+    Ok((conductor.result(&whole, beyond)?, failed))
+}
+
+/// What is measured once there is an answer.
+#[derive(Default)]
+struct Beyond {
+    curve: Option<Curve>,
+    one_less: Option<OneLess>,
+}
+
+impl Beyond {
+    fn measure(
+        &mut self,
+        conductor: &mut Conductor<'_>,
+        whole: &mut Course<'_>,
+    ) -> Result<(), Failure> {
+        if let Some(per_s) = whole
+            .answer()
+            .passed_per_s
+            .filter(|_| conductor.goes_on(whole))
+        {
+            self.curve = conductor.curve(whole, per_s)?;
         }
-        _ => None,
-    };
-    conductor.result(ended, curve)
+        let one_less = conductor.plan.one_less.as_ref();
+        if let Some(one_less) = one_less.filter(|_| conductor.goes_on(whole)) {
+            self.one_less = Some(one_less::search(conductor, one_less, &whole.answer())?);
+        }
+        Ok(())
+    }
 }
 
 /// The settings that a search's way depends on.
@@ -71,8 +103,9 @@ fn entry(setting: &ResolvedSetting) -> (String, Value) {
     (setting.key.replace('-', "_"), value)
 }
 
-struct Conductor<'a> {
-    plan: &'a CapacityPlan,
+/// What all windows share, whichever search they are of.
+pub(super) struct Conductor<'a> {
+    pub(super) plan: &'a CapacityPlan,
     target: RunningTarget,
     stop: &'a Arc<StopSignal>,
     header: Header,
@@ -80,19 +113,16 @@ struct Conductor<'a> {
     /// Steps of an earlier part that are still to be gone through.
     earlier: std::vec::IntoIter<KeptStep>,
     resumed: Option<u64>,
+    /// They were made with another time budget.
+    other_budget: bool,
     backlog: Option<Backlog>,
-    guard: Guard,
-    /// Why the search was ended for safety.
-    objection: Option<String>,
-    search: Search,
-    steps: Vec<Step>,
+    pub(super) guard: Guard,
     /// Windows made and kept, those of the curve too.
     windows: u64,
     /// Nothing was measured yet in this process.
     is_first: bool,
     /// What was run, by the last window.
     run: Option<(Run, Host)>,
-    spoilt_by: Option<&'static str>,
 }
 
 impl<'a> Conductor<'a> {
@@ -102,11 +132,12 @@ impl<'a> Conductor<'a> {
         stop: &'a Arc<StopSignal>,
         mut header: Header,
     ) -> Result<Self, Failure> {
-        let (mut kept, mut earlier) = (None, Vec::new());
+        let (mut kept, mut earlier, mut other_budget) = (None, Vec::new(), false);
         if let Some(path) = &plan.resume {
             let (file, found) = Kept::open(path, &header).map_err(Failure::own)?;
             kept = Some(file);
             if let Some(found) = found {
+                other_budget = header.has_other_budget(&found.header);
                 (header.id, header.started_at) = (found.header.id, found.header.started_at);
                 earlier = found.steps;
                 progress::resumed(path, earlier.len(), found.torn);
@@ -121,119 +152,202 @@ impl<'a> Conductor<'a> {
             kept,
             resumed: (!earlier.is_empty()).then_some(earlier.len() as u64),
             earlier: earlier.into_iter(),
+            other_budget,
             backlog: None,
             guard,
-            objection: None,
-            search: Search::new(limits(plan)),
-            steps: Vec::new(),
             windows: 0,
             is_first: true,
             run: None,
-            spoilt_by: None,
         })
     }
 
-    /// Goes on until there is an answer, which it returns, or a stop is asked for.
-    fn search(&mut self) -> Result<Option<search::Answer>, Failure> {
+    /// Whether more is to be measured once a search is over.
+    fn goes_on(&self, course: &Course<'_>) -> bool {
+        course.has_ended() && course.objection.is_none() && self.stop.level() == StopLevel::None
+    }
+
+    /// Names of the brokers that were sent to.
+    pub(super) fn brokers(&self) -> Vec<String> {
+        let brokers = self.run.iter().flat_map(|(run, _)| &run.target.brokers);
+        brokers.map(|broker| broker.name.clone()).collect()
+    }
+
+    /// Takes what steps the file has of a search, and measures nothing.
+    pub(super) fn replay(&mut self, course: &mut Course<'_>) -> Result<(), Failure> {
+        while self.earlier.len() > 0 && !course.has_ended() {
+            match course.search.next() {
+                Next::Answer(answer) => course.end(answer),
+                Next::Step(step) => {
+                    let taken = self.earlier_step(course, purpose(step.purpose), step.per_s)?;
+                    taken.into_iter().for_each(|step| course.take(step));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Goes on until there is an answer, or a stop is asked for.
+    pub(super) fn search(&mut self, course: &mut Course<'_>) -> Result<(), Failure> {
         loop {
-            let step = match self.search.next() {
-                Next::Answer(answer) => return Ok(Some(answer)),
+            let step = match course.search.next() {
+                Next::Answer(answer) => {
+                    course.end(answer);
+                    return Ok(());
+                }
                 Next::Step(step) => step,
             };
-            let taken = match self.earlier_step(purpose(step.purpose), step.per_s)? {
+            let taken = match self.earlier_step(course, purpose(step.purpose), step.per_s)? {
                 Some(taken) => taken,
-                None if self.stop.level() > StopLevel::None => return Ok(None),
-                None => match self.measure(step)? {
+                None if self.stop.level() > StopLevel::None => return Ok(()),
+                None => match self.measure(course, step)? {
                     Some(taken) => taken,
-                    None => return Ok(None),
+                    None => return Ok(()),
                 },
             };
-            let outcome = match taken.outcome {
-                StepOutcome::Passed => Outcome::Passed,
-                StepOutcome::Failed => Outcome::Failed,
-                StepOutcome::Generator => Outcome::Generator,
-            };
-            self.search.record(outcome, taken.seconds);
-            self.steps.push(taken);
+            course.take(taken);
         }
     }
 
     /// The next step of the earlier part, which has to be this one.
-    fn earlier_step(&mut self, purpose: &str, per_s: f64) -> Result<Option<Step>, Failure> {
-        let Some(KeptStep { step, result }) = self.earlier.next() else {
+    fn earlier_step(
+        &mut self,
+        course: &mut Course<'_>,
+        purpose: &str,
+        per_s: f64,
+    ) -> Result<Option<Step>, Failure> {
+        let Some(KeptStep { step, part, result }) = self.earlier.next() else {
             return Ok(None);
         };
-        let same_rate = (step.window.offered_per_s / per_s - 1.0).abs() < 1e-9;
-        if step.purpose != purpose || !same_rate {
+        let is_next = step.purpose == purpose
+            && part == course.part
+            && (step.window.offered_per_s / per_s - 1.0).abs() < 1e-9;
+        if !is_next && self.other_budget {
+            self.leave_earlier(&step)?;
+            return Ok(None);
+        }
+        if !is_next {
+            let of = |part: &Option<String>| part.as_deref().unwrap_or("all brokers").to_owned();
             return Err(Failure::own(format_args!(
-                "--resume: step {} in the file is {} at {}/s, where this build takes {purpose} at {per_s}/s: it was \
-                 written by another version, give a new file",
-                step.number, step.purpose, step.window.offered_per_s
+                "--resume: step {} in the file is {} at {}/s of {}, where this build takes {purpose} at {per_s}/s of {}: \
+                 it was written by another version, or with another --one-less or --curve; give a new file",
+                step.number,
+                step.purpose,
+                step.window.offered_per_s,
+                of(&part),
+                of(&course.part)
             )));
         }
-        self.seen(&result);
+        self.seen(course, &result)?;
         self.windows += 1;
         let seconds = result.window.warmup_s + step.window.measured_s;
         self.guard
             .sent(step.window.offered_per_s * seconds * self.plan.window.size_mix().mean());
-        self.spoilt_by = spoilt_by(&result).or(self.spoilt_by);
+        course.spoilt_by = spoilt_by(&result).or(course.spoilt_by);
         Ok(Some(step))
     }
 
-    fn seen(&mut self, result: &RunResult) {
+    /// With another time budget the way is another from here on: what was kept of it is measured again.
+    fn leave_earlier(&mut self, first: &Step) -> Result<(), Failure> {
+        let left = 1 + self.earlier.len();
+        progress::left(first.number, left);
+        self.earlier = Vec::new().into_iter();
+        self.other_budget = false;
+        self.resumed = Some(self.windows).filter(|steps| *steps > 0);
+        let steps = usize::try_from(self.windows).unwrap_or(usize::MAX);
+        match &mut self.kept {
+            Some(file) => file.cut(&self.header, steps).map_err(Failure::own),
+            None => Ok(()),
+        }
+    }
+
+    /// Learns from a window what was run, and whether there is a broker that could be left out.
+    fn seen(&mut self, course: &Course<'_>, result: &RunResult) -> Result<(), Failure> {
+        if course.part.is_some() {
+            return Ok(());
+        }
+        let is_first = self.run.is_none();
         self.run = Some((result.run.clone(), result.host.clone()));
+        match &self.plan.one_less {
+            Some(one_less) if is_first => one_less::check(one_less, &self.brokers()),
+            _ => Ok(()),
+        }
     }
 
     /// A step of the search; `None` when a stop came in between.
-    fn measure(&mut self, step: search::Step) -> Result<Option<Step>, Failure> {
-        if self.backlog.is_none() {
-            self.backlog = Some(Backlog::begin(&self.plan.window, &self.target, self.stop)?);
-        }
+    fn measure(
+        &mut self,
+        course: &mut Course<'_>,
+        step: search::Step,
+    ) -> Result<Option<Step>, Failure> {
+        self.quiet_time()?;
         // What was warm when an earlier part ended need not be so any more.
         let settle = step.purpose == Purpose::Probe || self.is_first;
         self.is_first = false;
-        progress::begins(self.plan, &self.search, &step);
-        let Some(window) = self.window(step.per_s, Cut::WhenLost, settle)? else {
+        progress::begins(course.plan, &course.search, &step);
+        let Some(window) = self.window(course, step.per_s, Cut::WhenLost, settle)? else {
             return Ok(None);
         };
-        let waited = match &self.backlog {
-            Some(backlog) => {
-                backlog.wait(&self.plan.window, &self.target, self.stop, window.outcome)?
-            }
-            None => None,
-        };
-        self.spoilt_by = spoilt_by(&window.result).or(self.spoilt_by);
-        let kept = self.keep(purpose(step.purpose), window, waited)?;
+        let waited = self.wait(course, window.outcome)?;
+        course.spoilt_by = spoilt_by(&window.result).or(course.spoilt_by);
+        let kept = self.keep(course, purpose(step.purpose), window, waited)?;
         progress::ended(&kept);
         Ok(Some(kept))
     }
 
+    /// Learns how long single messages take, before anything else is sent.
+    pub(super) fn quiet_time(&mut self) -> Result<(), Failure> {
+        if self.backlog.is_none() {
+            self.backlog = Some(Backlog::begin(&self.plan.window, &self.target, self.stop)?);
+        }
+        Ok(())
+    }
+
+    /// Waits until they take as long as then, and says how many seconds that was.
+    pub(super) fn wait(
+        &self,
+        course: &Course<'_>,
+        after: StepOutcome,
+    ) -> Result<Option<f64>, Failure> {
+        let Some(backlog) = &self.backlog else {
+            return Ok(None);
+        };
+        backlog.wait(&course.plan.window, &self.target, self.stop, after)
+    }
+
     /// Runs a window; `None` where it may not be made, or a stop came in between.
-    fn window(&mut self, per_s: f64, cut: Cut, settle: bool) -> Result<Option<Window>, Failure> {
-        let mut run = self.plan.at(per_s, self.windows, settle);
+    fn window(
+        &mut self,
+        course: &mut Course<'_>,
+        per_s: f64,
+        cut: Cut,
+        settle: bool,
+    ) -> Result<Option<Window>, Failure> {
+        let plan = course.plan;
+        let mut run = plan.at(per_s, self.windows, settle);
         // A line per second of every window is for nobody.
         if run.report.progress == Progress::Live && !io::stderr().is_terminal() {
             run.report.progress = Progress::Notes;
         }
-        let seconds = run.load.warmup + self.plan.step_time();
-        let bytes = per_s * seconds.as_secs_f64() * self.plan.window.size_mix().mean();
-        self.objection = self.guard.objection(bytes)?;
-        if self.objection.is_some() {
+        let seconds = run.load.warmup + plan.step_time();
+        let bytes = per_s * seconds.as_secs_f64() * plan.window.size_mix().mean();
+        course.objection = self.guard.objection(bytes)?;
+        if course.objection.is_some() {
             return Ok(None);
         }
         self.guard.sent(bytes);
-        let window = Window::run(self.plan, &run, (per_s, cut), &self.target, self.stop)?;
+        let window = Window::run(plan, &run, (per_s, cut), &self.target, self.stop)?;
         // What was stopped from outside says nothing.
         Ok((self.stop.level() == StopLevel::None).then_some(window))
     }
 
     fn keep(
         &mut self,
+        course: &Course<'_>,
         purpose: &str,
         window: Window,
         waited: Option<f64>,
     ) -> Result<Step, Failure> {
-        let bracket = self.search.bracket();
+        let bracket = course.search.bracket();
         self.windows += 1;
         let step = Step {
             number: self.windows,
@@ -245,9 +359,10 @@ impl<'a> Conductor<'a> {
             bracket_per_s: bracket.map(|(low, high)| [low, high]),
             window: window.figures,
         };
-        self.seen(&window.result);
+        self.seen(course, &window.result)?;
         let kept = KeptStep {
             step,
+            part: course.part.clone(),
             result: window.result,
         };
         if let Some(file) = &mut self.kept {
@@ -257,7 +372,7 @@ impl<'a> Conductor<'a> {
     }
 
     /// Windows at shares of a rate, ascending; `None` when none is wanted.
-    fn curve(&mut self, of_per_s: f64) -> Result<Option<Curve>, Failure> {
+    fn curve(&mut self, course: &mut Course<'_>, of_per_s: f64) -> Result<Option<Curve>, Failure> {
         let mut points: Vec<WindowFigures> = Vec::new();
         // Nothing goes beyond what may be tried.
         let rates = self
@@ -270,19 +385,16 @@ impl<'a> Conductor<'a> {
             .collect();
         let asked = rates.len() as u64;
         for (share, per_s) in rates {
-            let step = match self.earlier_step(CURVE, per_s)? {
+            let step = match self.earlier_step(course, CURVE, per_s)? {
                 Some(step) => step,
                 None if self.stop.level() > StopLevel::None => break,
                 None => {
                     progress::point(*share, per_s);
-                    let Some(window) = self.window(per_s, Cut::Never, false)? else {
+                    let Some(window) = self.window(course, per_s, Cut::Never, false)? else {
                         break;
                     };
-                    let backlog = self.backlog.as_ref();
-                    let waited = backlog.map(|backlog| {
-                        backlog.wait(&self.plan.window, &self.target, self.stop, window.outcome)
-                    });
-                    self.keep(CURVE, window, waited.transpose()?.flatten())?
+                    let waited = self.wait(course, window.outcome)?;
+                    self.keep(course, CURVE, window, waited)?
                 }
             };
             points.push(step.window);
@@ -290,56 +402,10 @@ impl<'a> Conductor<'a> {
         Ok((!points.is_empty()).then(|| Curve::new(of_per_s, asked, points)))
     }
 
-    fn answer(&self, ended: Option<search::Answer>) -> Answer {
-        let (kind, moved) = match ended.map(|answer| answer.ending) {
-            None if self.objection.is_some() => (AnswerKind::Stopped, None),
-            None => (AnswerKind::Interrupted, None),
-            Some(Ending::Found) => (AnswerKind::Found, None),
-            Some(Ending::AboveMax) => (AnswerKind::AtLeastMax, None),
-            Some(Ending::BelowMin) => (AnswerKind::BelowMin, None),
-            Some(Ending::Generator) => (AnswerKind::Generator, None),
-            Some(Ending::Moved(share)) => (AnswerKind::Moved, Some(share)),
-            Some(Ending::OutOfTime) => (AnswerKind::OutOfTime, None),
-        };
-        let known = ended.unwrap_or_else(|| self.search.so_far());
-        let is_limit = kind == AnswerKind::Generator;
-        let mut answer = Answer {
-            answer: kind,
-            sentence: String::new(),
-            objectives: self
-                .plan
-                .objectives
-                .iter()
-                .map(ToString::to_string)
-                .collect(),
-            passed_per_s: known.passed_per_s,
-            failed_per_s: known.failed_per_s.filter(|_| !is_limit),
-            bracket_per_s: known
-                .bracket
-                .filter(|_| !is_limit)
-                .map(|(low, high)| [low, high]),
-            confidence: known.confidence.filter(|_| !is_limit),
-            confidence_wanted: self.plan.confidence,
-            precision_wanted: self.plan.precision,
-            noise_share: known.noise,
-            moved_share: moved,
-            stopped_by: self.objection.clone(),
-            generator_limit: self.spoilt_by.filter(|_| is_limit).map(str::to_owned),
-            seconds: self.search.seconds(),
-            steps: self.steps.clone(),
-        };
-        answer.sentence = sentence(&answer);
-        answer
-    }
-
-    fn result(
-        self,
-        ended: Option<search::Answer>,
-        curve: Option<Curve>,
-    ) -> Result<CapacityResult, Failure> {
-        let capacity = self.answer(ended);
+    fn result(self, course: &Course<'_>, beyond: Beyond) -> Result<CapacityResult, Failure> {
+        let capacity = course.answer();
         let Some((run, host)) = self.run else {
-            if let Some(objection) = self.objection {
+            if let Some(objection) = &course.objection {
                 return Err(Failure {
                     exit: crate::cli::exit::Exit::Inconclusive,
                     ..Failure::own(format_args!("nothing was sent, as {objection}"))
@@ -370,30 +436,9 @@ impl<'a> Conductor<'a> {
             config: settings().map(entry).collect(),
             config_source: settings().map(source).collect(),
             capacity,
-            curve,
+            curve: beyond.curve,
+            one_less: beyond.one_less,
             host,
         })
-    }
-}
-
-fn purpose(purpose: Purpose) -> &'static str {
-    match purpose {
-        Purpose::Probe => "probe",
-        Purpose::Bisect => "bisect",
-        Purpose::ConfirmFailing => "confirm_failing",
-        Purpose::ConfirmPassing => "confirm_passing",
-    }
-}
-
-fn limits(plan: &CapacityPlan) -> Limits {
-    Limits {
-        min_per_s: plan.min_per_s,
-        max_per_s: plan.max_per_s,
-        precision: plan.precision,
-        confidence: plan.confidence,
-        confirm: plan.confirm,
-        budget_s: plan.time_budget.as_secs_f64(),
-        window_s: plan.window_time().as_secs_f64(),
-        probe_s: plan.probe_time().as_secs_f64(),
     }
 }

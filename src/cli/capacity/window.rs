@@ -10,7 +10,7 @@ use crate::config::{CapacityPlan, Met, Objective, RunPlan};
 use crate::load::{Arrivals, RunPhase, RunSecond, StopSignal};
 use crate::report::capacity::{ObjectiveFigure, StepOutcome, WindowFigures};
 use crate::report::{RunResult, named};
-use crate::verdict::{ReasonCode, Status};
+use crate::verdict::{ReasonCode, Status, Verdict};
 
 /// What the generator and its machine did. A window with one of these says nothing about the cluster: neither that the
 /// rate is carried nor that it is not.
@@ -73,7 +73,13 @@ impl Window {
             }
         })?;
         measured.check()?;
-        let result = measured.result;
+        let mut result = measured.result;
+        if hopes.lost {
+            // That it was cut short is no fault, and is said elsewhere.
+            let mut reasons = result.verdict.reasons;
+            reasons.retain(|reason| reason.code != ReasonCode::Interrupted);
+            result.verdict = Verdict::of(reasons);
+        }
         let objectives = objectives(plan, &result);
         let outcome = outcome(&result, &objectives, hopes.lost);
         let figures = WindowFigures::of(&result, per_s, objectives);

@@ -214,7 +214,7 @@ fn embedded_settings_reach_the_target() {
             length: Duration::from_millis(200),
             every: Duration::from_secs(2),
         }),
-        capacity_per_s: Some(20_000),
+        capacity_per_s: vec![20_000],
         service_time: ServiceTime::Exponential { seed: !7 },
         check_after: None,
     };
@@ -368,6 +368,12 @@ const REFUSALS: &[(&str, &str, &str, &str)] = &[
         "broker-capacity",
         "out of range",
         "1 to",
+    ),
+    (
+        "broker-capacity=5k,3k,1k",
+        "broker-capacity",
+        "3 numbers for 2 brokers",
+        "one for each",
     ),
     ("topic=SELF_TEST_TOPIC", "topic", "system topic", "1 to 127"),
     ("topic=a.b", "topic", "'.'", "1 to 127"),

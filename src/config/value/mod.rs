@@ -7,15 +7,18 @@
 //! - [`body_size`]: sizes of bodies; [`one_of`]: how one of several is chosen
 //! - [`choice`]: one of a few names; [`switch`]: on or off
 //! - [`batch`]: size of a batch; [`message`]: keys, properties, compression
+//! - [`command`]: what sh runs
 //! - [`name`]: topic, brokers, group, namespace, tags, parts of ids; [`namesrv`]: name server addresses; [`path`]: files
-//! - [`rate_plan`], [`arrivals`], [`curve`], [`fault_table`], [`stall`], [`warmup`]: the compound ones
+//! - [`rate_plan`], [`arrivals`], [`capacities`], [`curve`], [`fault_table`], [`stall`], [`warmup`]: the compound ones
 //!
 //! Nothing in here knows options, keys or files: the caller adds where a value came from.
 
 pub mod arrivals;
 pub mod batch;
 pub mod body_size;
+pub mod capacities;
 pub mod choice;
+pub mod command;
 pub mod count;
 pub mod curve;
 pub mod duration;
@@ -40,10 +43,12 @@ pub mod warmup;
 pub use arrivals::ArrivalsSetting;
 pub use batch::BatchSetting;
 pub use body_size::BodySize;
+pub use capacities::CapacitiesSetting;
 pub use choice::{
     HeaderSetting, ModeSetting, OutputFormat, QueueOrderSetting, ResponderSetting, ServiceKind,
     ServiceSetting, WhenLateSetting,
 };
+pub use command::ShellCommand;
 pub use count::CountSetting;
 pub use curve::CurveSetting;
 pub use duration::DurationSetting;
@@ -51,7 +56,8 @@ pub use fault_table::FaultTableSetting;
 pub use message::{CompressSetting, Keys, Properties};
 pub use moment::Moment;
 pub use name::{
-    BrokerNames, GroupName, HostName, IdPart, NamespaceName, Tags, TopicName, TopicNames,
+    BrokerName, BrokerNames, GroupName, HostName, IdPart, NamespaceName, Tags, TopicName,
+    TopicNames,
 };
 pub use namesrv::NamesrvList;
 pub use one_of::ChoiceSetting;

@@ -36,6 +36,29 @@ impl fmt::Display for TopicNames {
     }
 }
 
+/// Name of a broker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BrokerName(pub String);
+
+impl FromStr for BrokerName {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        if text.is_empty()
+            || text.contains(|c: char| c == ',' || c.is_whitespace() || c.is_control())
+        {
+            return Err(ValueError::new(format!("`{text}` is no name of a broker")));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Display for BrokerName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// Names of brokers, at least one, each once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BrokerNames(pub Vec<String>);
@@ -45,14 +68,12 @@ impl FromStr for BrokerNames {
 
     fn from_str(text: &str) -> Result<Self, ValueError> {
         let mut names: Vec<String> = Vec::new();
-        for name in text.split(',').map(str::trim) {
-            if name.is_empty() || name.contains(|c: char| c.is_whitespace() || c.is_control()) {
-                return Err(ValueError::new(format!("`{name}` is no name of a broker")));
-            }
-            if names.iter().any(|known| known == name) {
+        for name in text.split(',') {
+            let BrokerName(name) = name.trim().parse()?;
+            if names.contains(&name) {
                 return Err(ValueError::new(format!("`{name}` is named twice")));
             }
-            names.push(name.to_owned());
+            names.push(name);
         }
         Ok(Self(names))
     }

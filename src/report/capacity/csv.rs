@@ -1,4 +1,4 @@
-//! A search as CSV: a line per window, steps first, then the curve. Absent figures are empty fields.
+//! A search as CSV: a line per window, steps first, those with one broker less next, then the curve. Absent figures are empty fields.
 
 use std::io::{self, Write};
 
@@ -14,9 +14,11 @@ const COLUMNS: &str = "part,number,purpose,outcome,offered_per_s,measured_s,acke
 /// What the writer says.
 pub fn write(out: &mut (impl Write + ?Sized), result: &CapacityResult) -> io::Result<()> {
     writeln!(out, "{COLUMNS}")?;
-    for step in &result.capacity.steps {
+    let of_all = result.capacity.steps.iter().map(|step| ("step", step));
+    let one_less = result.one_less.iter().flat_map(|one| &one.measured.steps);
+    for (part, step) in of_all.chain(one_less.map(|step| ("one_less", step))) {
         let head = format!(
-            "step,{},{},{}",
+            "{part},{},{},{}",
             step.number,
             step.purpose,
             step.outcome.name()

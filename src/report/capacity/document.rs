@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::one_less::OneLess;
 use super::window::WindowFigures;
 use crate::report::json::ReadResultError;
 use crate::report::result::{Mode, SCHEMA_VERSION, Target, Tool};
@@ -39,6 +40,9 @@ pub struct CapacityResult {
     /// Latency over the offered rate; absent where none was measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub curve: Option<Curve>,
+    /// The same search with one broker less; absent where none was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub one_less: Option<OneLess>,
     /// The machine the generator ran on.
     pub host: Host,
 }

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::document::CapacityResult;
+use super::document::{CapacityResult, Step};
 use super::words::{CURVE_HEADINGS, STEP_HEADINGS, curve_row, cut_off, step_row, sureness, target};
 use crate::metrics::units::{percent, rate};
 use crate::report::markdown::escaped;
@@ -21,6 +21,12 @@ pub fn write(out: &mut (impl Write + ?Sized), result: &CapacityResult) -> io::Re
         "- {}, {} {}",
         result.run.started_at, result.tool.name, result.tool.version
     )?;
+    if let Some(one_less) = &result.one_less {
+        writeln!(out, "\n## One broker less\n")?;
+        for sentence in one_less.sentences() {
+            writeln!(out, "- {}", escaped(&sentence))?;
+        }
+    }
     if let Some(curve) = &result.curve {
         writeln!(
             out,
@@ -37,8 +43,17 @@ pub fn write(out: &mut (impl Write + ?Sized), result: &CapacityResult) -> io::Re
         }
     }
     writeln!(out, "\n## Steps\n")?;
+    steps(out, &answer.steps)?;
+    if let Some(one_less) = &result.one_less {
+        writeln!(out, "\n## Steps with one broker less\n")?;
+        steps(out, &one_less.measured.steps)?;
+    }
+    Ok(())
+}
+
+fn steps(out: &mut (impl Write + ?Sized), steps: &[Step]) -> io::Result<()> {
     head(out, &STEP_HEADINGS)?;
-    for step in &answer.steps {
+    for step in steps {
         row(out, &step.number.to_string(), &step_row(step))?;
     }
     Ok(())

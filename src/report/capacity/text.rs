@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::document::{AnswerKind, CapacityResult};
+use super::document::{AnswerKind, CapacityResult, Step};
 use super::words::{CURVE_HEADINGS, STEP_HEADINGS, curve_row, cut_off, step_row, sureness, target};
 use crate::metrics::units::{percent, rate};
 use crate::report::style::Style;
@@ -47,6 +47,12 @@ fn lines(
     }
     writeln!(out, "Rests on: {}", sureness(answer))?;
     writeln!(out, "Target: {}", target(result))?;
+    if let Some(one_less) = &result.one_less {
+        writeln!(out)?;
+        for sentence in one_less.sentences() {
+            writeln!(out, "{sentence}")?;
+        }
+    }
     if let Some(curve) = &result.curve {
         writeln!(out)?;
         let mut table = Figures::new(CURVE_HEADINGS.to_vec());
@@ -63,8 +69,17 @@ fn lines(
     }
     writeln!(out)?;
     writeln!(out, "{}", style.heading("Steps:"))?;
+    steps(out, &answer.steps, width)?;
+    if let Some(one_less) = &result.one_less {
+        writeln!(out, "\n{}", style.heading("Steps with one broker less:"))?;
+        steps(out, &one_less.measured.steps, width)?;
+    }
+    Ok(())
+}
+
+fn steps(out: &mut Vec<u8>, steps: &[Step], width: Option<usize>) -> io::Result<()> {
     let mut table = Figures::new(STEP_HEADINGS.to_vec());
-    for step in &answer.steps {
+    for step in steps {
         table.row(&step.number.to_string(), step_row(step));
     }
     writeln!(out, "{}", table.fit(width, &LEAST_NEEDED).0)

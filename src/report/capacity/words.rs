@@ -353,6 +353,7 @@ pub(super) mod sample {
                 2,
                 vec![window(15_600.0), window(31_200.0)],
             )),
+            one_less: None,
             host: runs::open().host,
         }
     }

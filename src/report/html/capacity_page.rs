@@ -31,8 +31,18 @@ pub(super) fn page_of(result: &CapacityResult) -> Markup {
     sections.push(Section {
         id: "search",
         heading: "The search",
-        content: search_section(&result.capacity.steps),
+        content: search_section("way-chart", &result.capacity.steps),
     });
+    if let Some(one_less) = &result.one_less {
+        sections.push(Section {
+            id: "one-less",
+            heading: "One broker less",
+            content: html! {
+                @for sentence in one_less.sentences() { p { (sentence) } }
+                (search_section("one-less-chart", &one_less.measured.steps))
+            },
+        });
+    }
     sections.push(Section {
         id: "settings",
         heading: "Settings",
@@ -125,19 +135,19 @@ fn curve_chart(curve: &Curve) -> Chart {
     }
 }
 
-fn search_section(steps: &[Step]) -> Markup {
+fn search_section(chart: &'static str, steps: &[Step]) -> Markup {
     let rows = steps.iter().map(|step| {
         let number = std::iter::once(step.number.to_string());
         number.chain(step_row(step)).collect()
     });
     html! {
-        div.charts.wide { (way_chart(steps).render()) }
+        div.charts.wide { (way_chart(chart, steps).render()) }
         (table("Steps of the search", &STEP_HEADINGS, &rows.collect::<Vec<_>>()))
     }
 }
 
 #[allow(clippy::cast_precision_loss, reason = "numbers of steps")]
-fn way_chart(steps: &[Step]) -> Chart {
+fn way_chart(id: &'static str, steps: &[Step]) -> Chart {
     let at = |step: &Step| step.number as f64;
     let outcome = |name: &str, look: usize, outcome: StepOutcome| Line {
         name: name.to_owned(),
@@ -195,7 +205,7 @@ fn way_chart(steps: &[Step]) -> Chart {
         ],
     };
     Chart {
-        id: "way-chart",
+        id,
         title: "Rates tried, and what was known".to_owned(),
         notes: vec!["The lines are those between which the capacity lay with the confidence wanted, before each step.".to_owned()],
         x: Axis::steps(steps.iter().map(at)),

@@ -162,6 +162,8 @@ const QUANTILES: [f64; 3] = [0.5, 0.3, 0.7];
 const FEWEST: usize = 8;
 /// Windows the generator spoils in a row before it is called the limit.
 const SPOILT: usize = 3;
+/// The same at rates that it has offered before, which are not what it ends at: something else disturbs it.
+const SPOILT_BEFORE: usize = 10;
 /// Windows at the lowest rate that have to fail before that is the answer.
 const FLOOR_FAILS: u32 = 2;
 /// Of the chance that the capacity lies outside, so much is left to what the hypotheses of noise do not cover.
@@ -249,6 +251,13 @@ impl Search {
         }
     }
 
+    /// Whether the generator was fit for this rate in some window.
+    fn has_offered(&self, per_s: f64) -> bool {
+        let fit = |taken: &Taken| taken.outcome != Outcome::Generator;
+        let mut taken = self.taken.iter();
+        taken.any(|taken| fit(taken) && taken.step.per_s >= per_s)
+    }
+
     /// Takes the outcome of the step [`Search::next`] gave, and how many seconds it took. Without such a step nothing happens.
     pub fn record(&mut self, outcome: Outcome, seconds: f64) {
         let Next::Step(step) = self.next() else {
@@ -262,7 +271,12 @@ impl Search {
         if outcome == Outcome::Generator {
             let spoilt = self.taken.iter().rev();
             let spoilt = spoilt.take_while(|taken| taken.outcome == Outcome::Generator);
-            if spoilt.count() >= SPOILT {
+            let most = if self.has_offered(step.per_s) {
+                SPOILT_BEFORE
+            } else {
+                SPOILT
+            };
+            if spoilt.count() >= most {
                 self.phase = Phase::Done(Ending::Generator);
             } else if self.seconds() + self.limits.window_s > self.limits.budget_s {
                 self.phase = Phase::Done(Ending::OutOfTime);

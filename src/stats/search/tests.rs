@@ -123,6 +123,31 @@ fn a_generator_that_ends_first_gives_no_capacity() {
 }
 
 #[test]
+fn a_generator_that_did_better_before_is_given_more_time() {
+    // A rate of 32,000 is among the probes.
+    let offered = |step: &Step, number: usize| number > 6 && step.per_s <= 32_000.0;
+    let (_, answer) = run(LIMITS, |step, number| {
+        if offered(step, number) && number % 6 != 0 {
+            Outcome::Generator
+        } else {
+            window(step, number, 31_415.0, 0.0)
+        }
+    });
+    assert_ne!(answer.ending, Ending::Generator, "{answer:?}");
+    let (search, answer) = run(LIMITS, |step, number| {
+        if offered(step, number) {
+            Outcome::Generator
+        } else {
+            window(step, number, 31_415.0, 0.0)
+        }
+    });
+    assert_eq!(answer.ending, Ending::Generator);
+    let last = search.taken().iter().rev();
+    let spoilt = last.take_while(|taken| taken.outcome == Outcome::Generator);
+    assert_eq!(spoilt.count(), SPOILT_BEFORE);
+}
+
+#[test]
 fn windows_the_generator_spoils_now_and_then_are_made_again() {
     let (search, answer) = run(LIMITS, |step, number| match number % 4 {
         1 => Outcome::Generator,
