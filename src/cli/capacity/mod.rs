@@ -1,10 +1,11 @@
 //! `capacity`: the highest rate that meets objectives, and how sure that is.
 //!
 //! - `search`: from step to step to the answer; `window`: one of them; `backlog`: the wait between two
-//! - `safety`: what may be sent to whom; `kept`: the file of steps; `progress`: what is said on the way
+//! - `safety`: what may be sent to whom; `own_topic`: a topic made for the search; `kept`: the file of steps; `progress`: what is said on the way
 
 mod backlog;
 mod kept;
+mod own_topic;
 mod progress;
 mod safety;
 mod search;

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use super::own_topic;
 use super::safety::bytes_of;
 use crate::cli::message;
 use crate::config::{CapacityPlan, Target};
@@ -106,12 +107,15 @@ pub(super) fn planned(plan: &CapacityPlan) -> String {
     let objectives: Vec<String> = plan.objectives.iter().map(ToString::to_string).collect();
     let window = plan.window_time().as_secs_f64();
     let windows = (plan.time_budget.as_secs_f64() / window).floor();
+    let topic = match plan.own_topic_queues {
+        Some(queues) => own_topic::planned(queues),
+        None => plan.window.load.topic_text(),
+    };
     format!(
-        "Target: {target}\nTopic: {}\nObjectives: {}\nRates: {} to {}, {} apart at the end, with a chance of {}\n\
+        "Target: {target}\nTopic: {topic}\nObjectives: {}\nRates: {} to {}, {} apart at the end, with a chance of {}\n\
          Windows: {} each, some {windows:.0} in {} if it takes that long, then {} of the curve\n\
          At most (every window at the highest rate): {} messages, {} of bodies\n\
          Stops at: {}, a broker's disk {} full\n",
-        plan.window.load.topic_text(),
         objectives.join(", "),
         rate(plan.min_per_s),
         rate(plan.max_per_s),

@@ -69,6 +69,21 @@ pub(super) fn bytes_of(count: f64) -> String {
     bytes(count as u64)
 }
 
+/// Asks the brokers of a search's target, those that are left out apart.
+///
+/// # Errors
+/// [`Failure`] when there is no client.
+pub(super) fn admin(plan: &CapacityPlan, target: &RunningTarget) -> Result<Admin, Failure> {
+    let mut client = plan.window.client.clone();
+    client.namesrv.clone_from(&target.namesrv);
+    if let Target::Cluster { .. } = &plan.window.target {
+        connect::secure(&mut client, &plan.window)?;
+    }
+    let instance = Arc::new(ClientInstance::new(client)?);
+    instance.start()?;
+    Ok(Admin::new(instance).with_timeout(TIMEOUT))
+}
+
 /// Looks before every window whether it may be made.
 pub(super) struct Guard {
     admin: Option<Admin>,
@@ -87,14 +102,7 @@ impl Guard {
     pub(super) fn new(plan: &CapacityPlan, target: &RunningTarget) -> Result<Self, Failure> {
         let admin = match &plan.window.target {
             Target::Embedded(_) => None,
-            Target::Cluster { .. } => {
-                let mut client = plan.window.client.clone();
-                client.namesrv.clone_from(&target.namesrv);
-                connect::secure(&mut client, &plan.window)?;
-                let instance = Arc::new(ClientInstance::new(client)?);
-                instance.start()?;
-                Some(Admin::new(instance).with_timeout(TIMEOUT))
-            }
+            Target::Cluster { .. } => Some(admin(plan, target)?),
         };
         Ok(Self {
             admin,

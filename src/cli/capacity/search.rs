@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::backlog::Backlog;
 use super::kept::{Header, Kept, KeptStep};
+use super::own_topic::OwnTopic;
 use super::progress;
 use super::safety::Guard;
 use super::window::{Cut, Window, spoilt_by};
@@ -42,21 +43,21 @@ const OF_OUTPUT: [&str; 7] = [
 /// # Errors
 /// [`Failure`] when there is no answer.
 pub(super) fn run(plan: &CapacityPlan, stop: &Arc<StopSignal>) -> Result<CapacityResult, Failure> {
+    let target = RunningTarget::start(&plan.window.target)?;
+    let own = OwnTopic::find(plan, &target, stop)?;
+    let on_own = own.as_ref().map(|own| own.plan(plan));
+    let plan = on_own.as_ref().unwrap_or(plan);
     let header = Header::new(
         format!("{:016x}", rand::random::<u64>()),
         jiff::Timestamp::now().to_string(),
+        own.as_ref().map(|own| own.name().to_owned()),
         way(plan),
     );
-    let target = RunningTarget::start(&plan.window.target)?;
-    let mut conductor = Conductor::new(plan, target, stop, header)?;
-    let ended = conductor.search()?;
-    let curve = match conductor.answer(ended).passed_per_s {
-        Some(per_s) if ended.is_some() && stop.level() == StopLevel::None => {
-            conductor.curve(per_s)?
-        }
-        _ => None,
-    };
-    conductor.result(ended, curve)
+    let conductor = Conductor::new(plan, &target, stop, header)?;
+    match own {
+        Some(own) => own.around(|| conductor.run()),
+        None => conductor.run(),
+    }
 }
 
 /// The settings that a search's way depends on.
@@ -73,7 +74,7 @@ fn entry(setting: &ResolvedSetting) -> (String, Value) {
 
 struct Conductor<'a> {
     plan: &'a CapacityPlan,
-    target: RunningTarget,
+    target: &'a RunningTarget,
     stop: &'a Arc<StopSignal>,
     header: Header,
     kept: Option<Kept>,
@@ -98,7 +99,7 @@ struct Conductor<'a> {
 impl<'a> Conductor<'a> {
     fn new(
         plan: &'a CapacityPlan,
-        target: RunningTarget,
+        target: &'a RunningTarget,
         stop: &'a Arc<StopSignal>,
         mut header: Header,
     ) -> Result<Self, Failure> {
@@ -112,7 +113,7 @@ impl<'a> Conductor<'a> {
                 progress::resumed(path, earlier.len(), found.torn);
             }
         }
-        let guard = Guard::new(plan, &target)?;
+        let guard = Guard::new(plan, target)?;
         Ok(Self {
             plan,
             target,
@@ -131,6 +132,18 @@ impl<'a> Conductor<'a> {
             run: None,
             spoilt_by: None,
         })
+    }
+
+    /// Searches, then measures the curve.
+    fn run(mut self) -> Result<CapacityResult, Failure> {
+        let ended = self.search()?;
+        let curve = match self.answer(ended).passed_per_s {
+            Some(per_s) if ended.is_some() && self.stop.level() == StopLevel::None => {
+                self.curve(per_s)?
+            }
+            _ => None,
+        };
+        self.result(ended, curve)
     }
 
     /// Goes on until there is an answer, which it returns, or a stop is asked for.
@@ -187,7 +200,7 @@ impl<'a> Conductor<'a> {
     /// A step of the search; `None` when a stop came in between.
     fn measure(&mut self, step: search::Step) -> Result<Option<Step>, Failure> {
         if self.backlog.is_none() {
-            self.backlog = Some(Backlog::begin(&self.plan.window, &self.target, self.stop)?);
+            self.backlog = Some(Backlog::begin(&self.plan.window, self.target, self.stop)?);
         }
         // What was warm when an earlier part ended need not be so any more.
         let settle = step.purpose == Purpose::Probe || self.is_first;
@@ -198,7 +211,7 @@ impl<'a> Conductor<'a> {
         };
         let waited = match &self.backlog {
             Some(backlog) => {
-                backlog.wait(&self.plan.window, &self.target, self.stop, window.outcome)?
+                backlog.wait(&self.plan.window, self.target, self.stop, window.outcome)?
             }
             None => None,
         };
@@ -222,7 +235,7 @@ impl<'a> Conductor<'a> {
             return Ok(None);
         }
         self.guard.sent(bytes);
-        let window = Window::run(self.plan, &run, (per_s, cut), &self.target, self.stop)?;
+        let window = Window::run(self.plan, &run, (per_s, cut), self.target, self.stop)?;
         // What was stopped from outside says nothing.
         Ok((self.stop.level() == StopLevel::None).then_some(window))
     }
@@ -280,7 +293,7 @@ impl<'a> Conductor<'a> {
                     };
                     let backlog = self.backlog.as_ref();
                     let waited = backlog.map(|backlog| {
-                        backlog.wait(&self.plan.window, &self.target, self.stop, window.outcome)
+                        backlog.wait(&self.plan.window, self.target, self.stop, window.outcome)
                     });
                     self.keep(CURVE, window, waited.transpose()?.flatten())?
                 }

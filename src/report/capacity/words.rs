@@ -1,5 +1,7 @@
 //! Sentences and rows that text and Markdown share.
 
+use serde_json::Value;
+
 use crate::metrics::units::{duration, percent, rate};
 use crate::report::result::TargetKind;
 
@@ -146,8 +148,12 @@ pub(in crate::report) fn target(result: &CapacityResult) -> String {
         TargetKind::Embedded => "embedded cluster in this process, not Apache RocketMQ",
         TargetKind::Cluster => "cluster",
     };
+    let own = match result.config.get("own_topic") {
+        Some(Value::Bool(true)) => " (made for the search)",
+        _ => "",
+    };
     format!(
-        "{kind}, {brokers} broker(s), name server {}, topic {}, mode {}",
+        "{kind}, {brokers} broker(s), name server {}, topic {}{own}, mode {}",
         target.namesrv.join(";"),
         result.run.topic,
         result.run.mode.name()
