@@ -270,7 +270,13 @@ fn a_dry_run_says_what_would_be_sent_and_sends_nothing() {
         .stdout(predicate::str::contains("cluster of 127.0.0.1:1"))
         .stdout(predicate::str::contains("At most").and(predicate::str::contains("GiB")));
     rmq_bench()
-        .args(["capacity", "--own-topic", "--broker-queues", "3", "--dry-run"])
+        .args([
+            "capacity",
+            "--own-topic",
+            "--broker-queues",
+            "3",
+            "--dry-run",
+        ])
         .assert()
         .success()
         .stdout(predicate::str::contains(
@@ -347,14 +353,21 @@ fn a_topic_of_the_search_s_own_is_made_before_and_deleted_after() {
     assert!(id.len() == 16 && id.bytes().all(|digit| digit.is_ascii_hexdigit()));
     let made = format!("topic {topic} made with 8 queues on each of broker-0, broker-1");
     assert!(stderr.contains(&made), "{stderr}");
-    assert!(stderr.contains(&format!("topic {topic} deleted")), "{stderr}");
+    assert!(
+        stderr.contains(&format!("topic {topic} deleted")),
+        "{stderr}"
+    );
     assert_eq!(result["config"]["own_topic"], true);
     assert_eq!(result["config"]["topic"], Value::Null, "none was given");
     for broker in cluster.stored().brokers {
         assert!(broker.messages > 0, "used");
         assert!(!broker.topics.contains_key(topic), "deleted");
         let others: u64 = broker.topics.values().flatten().sum();
-        assert_eq!(others, 0, "no other topic got anything: {:?}", broker.topics);
+        assert_eq!(
+            others, 0,
+            "no other topic got anything: {:?}",
+            broker.topics
+        );
     }
 }
 
@@ -471,7 +484,10 @@ fn an_own_topic_that_cannot_be_deleted_is_said_with_the_command_that_does() {
     let output = run.end();
     assert_eq!(output.status.code(), Some(130), "as without it");
     let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(stderr.contains(&format!("topic {topic} may be left")), "{stderr}");
+    assert!(
+        stderr.contains(&format!("topic {topic} may be left")),
+        "{stderr}"
+    );
     let command = format!("rmq-bench admin delete-topic --namesrv {address} --topic {topic} --yes");
     assert!(stderr.contains(&command), "{stderr}");
     // Another test's cluster may have been given the port meanwhile, until it ends.
@@ -481,4 +497,28 @@ fn an_own_topic_that_cannot_be_deleted_is_said_with_the_command_that_does() {
         .assert()
         .success();
     assert!(own_topics(&cluster, 1).is_empty());
+}
+
+#[test]
+fn topics_that_brokers_made_for_themselves_are_refused() {
+    let cluster = cluster(ClusterSpec::default());
+    let address = cluster.namesrv_address();
+    for topic in ["broker-1", "DefaultCluster", "DefaultCluster_REPLY_TOPIC"] {
+        cluster
+            .create_topic(topic, 1, permission::READ_WRITE)
+            .unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("steps.ndjson");
+        rmq_bench()
+            .args(["capacity", "-n", &address, "-t", topic, "--resume"])
+            .arg(&file)
+            .assert()
+            .code(2)
+            .stdout("")
+            .stderr(predicate::str::contains(format!(
+                "--topic {topic}: it is a topic of the brokers' own"
+            )));
+        assert!(!file.exists(), "nothing was begun");
+    }
+    assert_eq!(cluster.stored().messages(), 0);
 }

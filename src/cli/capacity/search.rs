@@ -103,6 +103,7 @@ impl<'a> Conductor<'a> {
         stop: &'a Arc<StopSignal>,
         mut header: Header,
     ) -> Result<Self, Failure> {
+        let guard = Guard::new(plan, target)?;
         let (mut kept, mut earlier) = (None, Vec::new());
         if let Some(path) = &plan.resume {
             let (file, found) = Kept::open(path, &header).map_err(Failure::own)?;
@@ -113,7 +114,6 @@ impl<'a> Conductor<'a> {
                 progress::resumed(path, earlier.len(), found.torn);
             }
         }
-        let guard = Guard::new(plan, target)?;
         Ok(Self {
             plan,
             target,
