@@ -87,8 +87,8 @@ fn execute(plan: &CapacityPlan) -> Result<Exit, Failure> {
     signals::listen(Arc::clone(&stop));
     if let Target::Embedded(settings) = &plan.window.target {
         message::note(&format_args!(
-            "no --namesrv given: searching an embedded cluster of {} broker(s) in this process, not Apache RocketMQ",
-            settings.brokers
+            "no --namesrv given: searching an embedded cluster of {} in this process, not Apache RocketMQ",
+            units::counted(settings.brokers as u64, "broker")
         ));
     }
     let result = search::run(plan, &stop)?;

@@ -7,7 +7,7 @@ use super::own_topic;
 use super::safety::bytes_of;
 use crate::cli::message;
 use crate::config::{CapacityPlan, Target};
-use crate::metrics::units::{count, percent, rate};
+use crate::metrics::units::{count, counted, percent, rate};
 use crate::report::capacity::{ObjectiveFigure, Step, StepOutcome};
 use crate::report::named::Unit;
 use crate::stats::search::{self, Purpose, Search};
@@ -20,7 +20,8 @@ pub(super) fn resumed(path: &Path, steps: usize, torn: bool) {
         ""
     };
     message::note(&format_args!(
-        "--resume: going on after {steps} step(s) in {}{torn}",
+        "--resume: going on after {} in {}{torn}",
+        counted(steps as u64, "step"),
         path.display()
     ));
 }
@@ -99,8 +100,8 @@ fn clock(time: Duration) -> String {
 pub(super) fn planned(plan: &CapacityPlan) -> String {
     let target = match &plan.window.target {
         Target::Embedded(settings) => format!(
-            "embedded cluster of {} broker(s), not Apache RocketMQ",
-            settings.brokers
+            "embedded cluster of {}, not Apache RocketMQ",
+            counted(settings.brokers as u64, "broker")
         ),
         Target::Cluster { namesrv } => format!("cluster of {}", namesrv.join(";")),
     };
