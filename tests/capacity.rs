@@ -214,15 +214,15 @@ fn a_search_that_cannot_be_is_refused_with_the_way_out() {
         (vec!["--profile", "nothing"], "nothing"),
         (
             vec!["--own-topic", "-t", "orders"],
-            "--own-topic contradicts --topic: orders is named",
+            "contradicts --topic (profile key `topic`): orders is named",
         ),
         (
             vec!["--own-topic", "--topics", "3"],
-            "--own-topic contradicts --topic",
+            "contradicts --topics (profile key `topics`): 3 are named",
         ),
         (
             vec!["--own-topic", "--delay-level", "3"],
-            "--own-topic contradicts --delay-level",
+            "contradicts --delay-level",
         ),
         (
             vec!["--objective", "p999<1s", "--min", "100"],

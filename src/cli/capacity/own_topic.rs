@@ -28,7 +28,7 @@ const ON_BROKERS_OF: &str = "BenchmarkTest";
 const ROUTED_WITHIN: Duration = Duration::from_secs(10);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// A message that a broker still had in its queue makes the topic anew: it is looked for again after this, so often.
-const LOOK_AGAIN: Duration = Duration::from_millis(500);
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 const DELETIONS: u32 = 3;
 /// For the deletion, after a second Ctrl-C.
 const HURRIED: Duration = Duration::from_secs(2);
@@ -39,6 +39,14 @@ pub(super) fn planned(queues: u32) -> String {
         "one of its own, {PREFIX}…, {} on each broker, made before and deleted at the end",
         counted(u64::from(queues), "queue")
     )
+}
+
+/// What came of deleting a topic.
+enum Deletion {
+    Done,
+    NotThere,
+    /// It may be there, and why.
+    Left(&'static str),
 }
 
 /// The topic of one search.
@@ -225,15 +233,16 @@ impl<'a> OwnTopic<'a> {
     fn delete(&self) {
         let left = match asked(async {
             tokio::select! {
-                deleted = self.deleted() => deleted.map(|()| true),
-                () = self.hurried() => Ok(false),
+                deleted = self.deleted() => deleted,
+                () = self.hurried() => Ok(Deletion::Left("there was no time left to wait for its deletion")),
             }
         }) {
-            Ok(true) => {
+            Ok(Deletion::NotThere) => return,
+            Ok(Deletion::Done) => {
                 message::note(&format_args!("topic {} deleted", self.name));
                 return;
             }
-            Ok(false) => "there was no time left to wait for its deletion".to_owned(),
+            Ok(Deletion::Left(why)) => why.to_owned(),
             Err(failure) => failure.error,
         };
         message::error(&format_args!(
@@ -245,19 +254,21 @@ impl<'a> OwnTopic<'a> {
         }
     }
 
-    async fn deleted(&self) -> Result<(), AdminError> {
+    async fn deleted(&self) -> Result<Deletion, AdminError> {
+        let mut deletion = Deletion::NotThere;
         for _ in 0..DELETIONS {
             match self.admin.delete_topic(&self.name).await {
+                Ok(_) => deletion = Deletion::Done,
                 // It is gone already, or was never made.
-                Ok(_) | Err(AdminError::Client(ClientError::NoRoute { .. })) => {}
+                Err(AdminError::Client(ClientError::NoRoute { .. })) => {}
                 Err(error) => return Err(error),
             }
             tokio::time::sleep(LOOK_AGAIN).await;
             if !self.is_there().await? {
-                break;
+                return Ok(deletion);
             }
         }
-        Ok(())
+        Ok(Deletion::Left("messages that still come make it anew"))
     }
 
     /// Returns some time after a stop at once was asked for.
