@@ -158,8 +158,9 @@ fn a_name_nobody_has_and_nobody_left_are_errors() {
             .stdout("")
     };
     run("broker-1,broker-7", &[]).stderr(
-        contains("without: broker-7 has no queue of Tests")
-            .and(contains("broker-0, broker-1, broker-2")),
+        contains("error: --without: broker-7 has no queue of Tests")
+            .and(contains("broker-0, broker-1, broker-2"))
+            .and(contains("hint: name brokers of the topic")),
     );
     run("broker-0,broker-1,broker-2", &[])
         .stderr(contains("leaves out every broker of topic Tests"));

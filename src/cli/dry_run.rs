@@ -8,7 +8,7 @@ use crate::config::value::DurationSetting;
 use crate::config::{ReportPlan, RunPlan, Target};
 use crate::load::schedule::ShardOf;
 use crate::load::{Arrivals, Choice, LoadModel, LoadPlan, Offered, WarmupEnd, WhenLate};
-use crate::metrics::units::percent;
+use crate::metrics::units::{counted, percent};
 use crate::report::bodies;
 
 /// What the plan sends where, how fast and for how long; one topic per line.
@@ -113,8 +113,9 @@ fn target(plan: &RunPlan) -> String {
         Target::Embedded(embedded) => embedded,
     };
     let mut text = format!(
-        "an embedded cluster, {} broker(s) with {} queue(s) each",
-        embedded.brokers, embedded.queues
+        "an embedded cluster, {} with {} each",
+        counted(embedded.brokers as u64, "broker"),
+        counted(u64::from(embedded.queues), "queue")
     );
     if !embedded.delay.is_zero() {
         text += &format!(", answers after {}", DurationSetting(embedded.delay));
@@ -421,7 +422,7 @@ mod tests {
     fn an_open_loop_says_messages_bytes_and_littles_law() {
         let text = text_of("rate=50k duration=10s size=1KiB");
         for part in [
-            "an embedded cluster, 2 broker(s)",
+            "an embedded cluster, 2 brokers with 4 queues each",
             "500,000 messages of 1.0 KiB: 488.3 MiB",
             "50,000/s, an open loop",
             "4,096 in flight: enough for this rate while answers take less than 81.9 ms",

@@ -13,6 +13,9 @@ use crate::load::LoadError;
 /// How an error begins by which the peer ends a handshake.
 const TLS_ALERT: &str = "received fatal alert";
 
+/// The argument of a client that is an option's value as it stands, by the name of both.
+const WITHOUT: &str = "without";
+
 /// A command that gave no result.
 #[derive(Debug)]
 pub(super) struct Failure {
@@ -75,12 +78,22 @@ impl From<ClientError> for Failure {
                     "the route names this address: check that it is reachable from here (brokerIP1)",
                 ),
             ),
+            ClientError::Illegal { what: WITHOUT, .. } => (
+                Exit::Usage,
+                Some(
+                    "name brokers of the topic, and not all of them; `rmq-bench admin brokers` lists those of a cluster",
+                ),
+            ),
             ClientError::Illegal { .. } => (Exit::Usage, None),
             _ => (Exit::OwnError, None),
         };
+        let dashes = match error {
+            ClientError::Illegal { what: WITHOUT, .. } => "--",
+            _ => "",
+        };
         Self {
             exit,
-            error: error.to_string(),
+            error: format!("{dashes}{error}"),
             hint: hint.map(Cow::Borrowed),
         }
     }

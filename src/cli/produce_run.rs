@@ -36,9 +36,9 @@ fn run(plan: &RunPlan, first: Option<&First>) -> Result<Exit, Failure> {
     signals::listen(Arc::clone(&stop));
     if let Target::Embedded(settings) = &plan.target {
         message::note(&format_args!(
-            "no --namesrv given: testing an embedded cluster of {} broker(s) in this process, not \
+            "no --namesrv given: testing an embedded cluster of {} in this process, not \
              Apache RocketMQ",
-            settings.brokers
+            units::counted(settings.brokers as u64, "broker")
         ));
     }
     if let Some(shape) = plan.load.transactions.filter(|shape| shape.unknown > 0.0) {

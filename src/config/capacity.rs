@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::error::ConfigError;
 use super::objective::Objective;
-use super::plan::{ResolvedSetting, RunPlan};
+use super::plan::{ResolvedSetting, RunPlan, Target};
 use super::resolve::resolve;
 use super::setting::{Given, Heading, RawValue, SettingValue, Source};
 use super::settings::{Settings, setting};
@@ -47,6 +47,10 @@ const DECIDED: &[(&str, &str)] = &[
     ("print-config", "--dry-run says what a search would do"),
     ("probe", "the search itself finds out what callers carry"),
 ];
+/// Settings that say which topics are sent to.
+const OF_TOPICS: [&str; 3] = ["topic", "topics", "topic-choice"];
+/// Queues on each broker of a topic that RocketMQ makes (`defaultTopicQueueNums`).
+const QUEUES: u32 = 8;
 /// Warm-up of the first windows, whose cluster may be cold.
 const SETTLE: Duration = Duration::from_secs(30);
 /// Warm-up of all others: the backlog of a load that begins at once, near what a cluster carries, takes seconds to go.
@@ -85,6 +89,9 @@ pub struct CapacityPlan {
     pub max_disk: f64,
     /// Large loads are meant.
     pub yes: bool,
+    /// Queues on each broker of the topic that the search makes for itself, 1 to 65,536; `None` where it is given one.
+    /// The window names none then, and has the default's name in its place.
+    pub own_topic_queues: Option<u32>,
     /// Where steps are kept.
     pub resume: Option<PathBuf>,
     /// Shares of the capacity to measure at afterwards.
@@ -138,6 +145,13 @@ pub fn resolve_capacity(sources: &Sources) -> Result<CapacityPlan, ConfigError> 
         setting.value = SettingValue::Text(settle.to_string());
         setting.source = warmup.map_or(Source::Default, |warmup| warmup.source.clone());
     }
+    let own_topic_queues = given.own_topic.value.0.then(|| queues(&window.target));
+    if own_topic_queues.is_some() {
+        // Its name is new each time, and no setting.
+        window
+            .resolved
+            .retain(|setting| !OF_TOPICS.contains(&setting.key));
+    }
     let objectives = match given.objective.value.as_slice() {
         [] => DEFAULT_OBJECTIVES
             .iter()
@@ -165,6 +179,7 @@ pub fn resolve_capacity(sources: &Sources) -> Result<CapacityPlan, ConfigError> 
         max_bytes: given.max_bytes.as_ref().map(|given| given.value.0 as f64),
         max_disk: given.max_disk.value.fraction(),
         yes: given.yes.value.0,
+        own_topic_queues,
         resume: given.resume.as_ref().map(|given| given.value.0.clone()),
         curve: given.curve.value.shares(),
         one_less: one_less(&given)?,
@@ -229,7 +244,55 @@ fn check(given: &Settings) -> Result<(), ConfigError> {
         ));
     }
     check_answer(given)?;
+    check_topic(given)?;
     check_load(given)
+}
+
+/// Refuses to make a topic where one is named, and messages that would come to it when it is gone.
+fn check_topic(given: &Settings) -> Result<(), ConfigError> {
+    if !given.own_topic.value.0 {
+        return Ok(());
+    }
+    let source_of = |source: &Source| match source {
+        Source::CommandLine => String::new(),
+        other => format!(" ({other})"),
+    };
+    let topic = given.topic.is_explicit().then(|| {
+        let named = given.topic.value.0.join(",");
+        (
+            "topic",
+            format!("{named}{} is named", source_of(&given.topic.source)),
+        )
+    });
+    let topics = given.topics.as_ref().map(|topics| {
+        let source = source_of(&topics.source);
+        ("topics", format!("{} are named{source}", topics.value))
+    });
+    let delayed = |key: &'static str| {
+        (
+            key,
+            "its messages would come when the topic is gone".to_owned(),
+        )
+    };
+    let level = given.delay_level.as_ref().map(|_| delayed("delay-level"));
+    let timer = given.timer_delay.as_ref().map(|_| delayed("timer-delay"));
+    match topic.or(topics).or(level).or(timer) {
+        None => Ok(()),
+        Some((other, reason)) => Err(ConfigError::Contradiction {
+            key: "own-topic",
+            source_of_value: given.own_topic.source.clone(),
+            other,
+            reason,
+            hint: format!("leave --{other} out, or --own-topic"),
+        }),
+    }
+}
+
+fn queues(target: &Target) -> u32 {
+    match target {
+        Target::Embedded(settings) => settings.queues,
+        Target::Cluster { .. } => QUEUES,
+    }
 }
 
 /// How sure the answer is to be, and how long that may take.

@@ -74,6 +74,7 @@ const OF_CAPACITY: &[&str] = &[
     "max-bytes",
     "max-disk",
     "yes",
+    "own-topic",
     "resume",
     "curve",
 ];

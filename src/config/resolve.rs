@@ -371,6 +371,7 @@ fn load(settings: &Settings, record: Option<Arc<[u64]>>) -> LoadPlan {
         drain: settings.drain.value.0,
         topic,
         more_topics,
+        own_topics: false,
         topic_choice: settings.topic_choice.value.0,
         message: message(settings),
         callers: whole(settings.callers.value),

@@ -422,6 +422,12 @@ settings! {
     Capacity "max-disk" "SHARE" max_disk: Given<ShareSetting> = "85%";
     /// Go beyond 10,000 messages per second or 10 GiB on a cluster that is not on this host
     Capacity "yes" "" yes: Given<Switch> = "false";
+    /// Search on a topic of its own, made before on every broker and deleted at the end
+    ///
+    /// It is called rmq_bench_capacity_ and 16 hexadecimal digits, has 8 queues on each broker (an embedded one:
+    /// --broker-queues), and is deleted with its messages when the search ends, also by an error or Ctrl-C. One that is
+    /// there already is never deleted. What is left after a crash is taken and deleted by the same command with --resume.
+    Capacity "own-topic" "" own_topic: Given<Switch> = "false";
     /// Keeps each step in this file, and goes on from the steps that are in it
     ///
     /// Given again after Ctrl-C, a crash or a lost host, the search takes the same way and measures only what is missing.

@@ -145,6 +145,7 @@ mod tests {
             callers: cap,
             in_flight: cap,
             more_topics: Vec::new(),
+            own_topics: false,
             topic_choice: crate::load::Choice::Turn,
             queue_choice: crate::load::Choice::Turn,
             when_late: WhenLate::CatchUp,

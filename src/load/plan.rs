@@ -261,6 +261,9 @@ pub struct LoadPlan {
     pub topic: String,
     /// Further topics, at most 65,534; none in [`SendMode::Tx`], [`SendMode::Request`] and where sends are traced.
     pub more_topics: Vec<String>,
+    /// The topics were made for this load, on no broker that is left out: that one has none of their queues is no
+    /// mistake.
+    pub own_topics: bool,
     /// How the topic of a message is chosen.
     pub topic_choice: Choice,
     /// What is sent.

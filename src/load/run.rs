@@ -474,7 +474,9 @@ impl LoadRun {
         let topics: Vec<_> = (self.plan.topics())
             .map(|topic| runtime.block_on(self.instance.topic(topic, &self.send)))
             .collect::<Result<_, _>>()?;
-        self.instance.check_without(&topics)?;
+        if !self.plan.own_topics {
+            self.instance.check_without(&topics)?;
+        }
         Ok(topics)
     }
 

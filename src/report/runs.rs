@@ -164,7 +164,7 @@ pub fn build_runs(facts: RunsFacts) -> RunsResult {
 }
 
 /// The runs that came to their end.
-fn finished(runs: &[RunResult]) -> impl Iterator<Item = &RunResult> {
+pub(super) fn finished(runs: &[RunResult]) -> impl Iterator<Item = &RunResult> {
     let done = |run: &&RunResult| run.run.stop_reason != StopReason::Interrupted;
     runs.iter().filter(done)
 }

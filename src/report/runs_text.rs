@@ -4,12 +4,13 @@ use std::io::{self, Write};
 
 use crate::metrics::units::{count, counted, percent, rate};
 use crate::stats::Spread;
+use crate::verdict::Status;
 
 use super::csv;
 use super::markdown::escaped;
 use super::named::{Unit, figure, title};
 use super::result::RunResult;
-use super::runs::{FigureOverRuns, RunsResult};
+use super::runs::{FigureOverRuns, RunsResult, finished};
 use super::style::Style;
 use super::table::Figures;
 use super::text::{fitted, load, target_line};
@@ -98,7 +99,7 @@ fn lines(
         "max",
     ]);
     for (number, run) in (1..).zip(&result.runs) {
-        table.row(&format!("{number}"), row(run));
+        table.row(&numbered(number, run), row(run));
     }
     writeln!(out, "{}", table.fit(width, &RUN_LEAST_NEEDED).0)
 }
@@ -144,6 +145,7 @@ pub fn write_markdown(out: &mut (impl Write + ?Sized), result: &RunsResult) -> i
     )?;
     writeln!(out, "|--:|---|--:|--:|--:|--:|--:|--:|")?;
     for (number, run) in (1..).zip(&result.runs) {
+        let number = escaped(&numbered(number, run));
         writeln!(out, "| {number} | {} |", row(run).join(" | "))?;
     }
     Ok(())
@@ -197,10 +199,37 @@ pub(super) fn made(result: &RunsResult) -> String {
             counted(left_out, "interrupted run")
         );
     }
+    if let Some(invalid) = invalid(result) {
+        sentence += &format!(" {invalid}");
+    }
     if let Some(why) = &result.stopped {
         sentence += &format!(" Ended early: {why}.");
     }
     sentence
+}
+
+/// What INVALID runs mean for the figures over the runs; `None` without any in them.
+fn invalid(result: &RunsResult) -> Option<String> {
+    let invalid = result.runs.iter().filter(|run| is_marked(run)).count();
+    (invalid > 0).then(|| {
+        format!(
+            "{invalid} of these {} {} INVALID (marked *) and in the medians, ranges and intervals all the same.",
+            result.finished,
+            if invalid == 1 { "is" } else { "are" }
+        )
+    })
+}
+
+/// Whether a run is in the figures over the runs, and INVALID.
+fn is_marked(run: &RunResult) -> bool {
+    let mut finished = finished(std::slice::from_ref(run));
+    finished.any(|run| run.verdict.status == Status::Invalid)
+}
+
+/// Number of a run in a table, with the mark that [`invalid`] explains.
+pub(super) fn numbered(number: u64, run: &RunResult) -> String {
+    let mark = if is_marked(run) { " *" } else { "" };
+    format!("{number}{mark}")
 }
 
 /// With how many runs state the figure, when not all do.
@@ -242,4 +271,56 @@ pub(super) fn row(run: &RunResult) -> Vec<String> {
         time("response.p99"),
         time("response.max"),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::result::StopReason;
+    use crate::report::runs::{RunsFacts, build_runs};
+    use crate::report::sample;
+
+    /// Four runs: two of them invalid, and one of these interrupted.
+    fn some_invalid() -> RunsResult {
+        let mut runs: Vec<RunResult> = (0..4).map(|_| sample::open()).collect();
+        for run in &mut runs[1..3] {
+            run.verdict.status = Status::Invalid;
+        }
+        runs[2].run.stop_reason = StopReason::Interrupted;
+        build_runs(RunsFacts {
+            asked: 4,
+            seed: 1,
+            stopped: None,
+            runs,
+        })
+    }
+
+    #[test]
+    fn invalid_runs_in_the_medians_are_marked_and_counted() {
+        let result = some_invalid();
+        let mut text = Vec::new();
+        write(&mut text, &result, Style::Plain, None).unwrap();
+        let text = String::from_utf8(text).unwrap();
+        let said = "1 of these 3 is INVALID (marked *) and in the medians";
+        assert!(text.contains(said), "{text}");
+        let marked =
+            |text: &str, mark: &str| text.lines().filter(|line| line.contains(mark)).count();
+        assert_eq!(marked(&text, "2 *"), 1, "{text}");
+        assert_eq!(marked(&text, "3 *"), 0, "in no median: {text}");
+        let mut table = Vec::new();
+        write_markdown(&mut table, &result).unwrap();
+        let table = String::from_utf8(table).unwrap();
+        assert!(
+            table.contains(r"1 of these 3 is INVALID (marked \*)"),
+            "{table}"
+        );
+        assert_eq!(marked(&table, r"| 2 \* | INVALID |"), 1, "{table}");
+        let valid = build_runs(RunsFacts {
+            asked: 1,
+            seed: 1,
+            stopped: None,
+            runs: vec![sample::open()],
+        });
+        assert!(!made(&valid).contains("INVALID"));
+    }
 }

@@ -14,6 +14,7 @@ mod cluster;
 mod access;
 mod admin;
 mod brokers;
+mod capacity;
 mod delays;
 mod filters;
 mod flow_control;

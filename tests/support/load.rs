@@ -41,6 +41,7 @@ pub(crate) fn plan(mode: SendMode, per_second: u64, bound: Bound) -> LoadPlan {
         callers: 64,
         in_flight: 4096,
         more_topics: Vec::new(),
+        own_topics: false,
         topic_choice: Choice::Turn,
         queue_choice: Choice::Turn,
         when_late: WhenLate::CatchUp,

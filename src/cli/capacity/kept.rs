@@ -28,17 +28,26 @@ pub(super) struct Header {
     schema_version: u32,
     pub(super) id: String,
     pub(super) started_at: String,
+    /// The topic the search makes for itself, if it does: a topic of this name is this search's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) own_topic: Option<String>,
     /// Settings that the way of the search depends on.
     pub(super) config: Map<String, Value>,
 }
 
 impl Header {
-    pub(super) fn new(id: String, started_at: String, config: Map<String, Value>) -> Self {
+    pub(super) fn new(
+        id: String,
+        started_at: String,
+        own_topic: Option<String>,
+        config: Map<String, Value>,
+    ) -> Self {
         Self {
             kind: KIND.to_owned(),
             schema_version: SCHEMA_VERSION,
             id,
             started_at,
+            own_topic,
             config,
         }
     }
@@ -89,7 +98,10 @@ impl Kept {
         let (found, whole) = read(&file, header).map_err(refused)?;
         if found.is_none() {
             file.set_len(0).map_err(failed)?;
-            append(&mut file, header).map_err(failed)?;
+            // A topic that it names is made after this, and has to be known as the search's after a crash.
+            append(&mut file, header)
+                .and_then(|()| file.sync_data())
+                .map_err(failed)?;
         } else {
             // What was cut off goes, so that the next step begins a line.
             file.set_len(whole).map_err(failed)?;
@@ -148,6 +160,14 @@ impl Kept {
         self.file = OpenOptions::new().append(true).open(&self.path)?;
         Ok(())
     }
+}
+
+/// The topic that the search of this file makes for itself; `None` of a file that is not there, or is no use, which
+/// [`Kept::open`] tells.
+pub(super) fn own_topic(path: &Path) -> Option<String> {
+    let first = line(&mut BufReader::new(File::open(path).ok()?)).ok()??;
+    let header: Header = serde_json::from_str(&first).ok()?;
+    header.own_topic.filter(|_| header.kind == KIND)
 }
 
 fn append(file: &mut File, line: &impl Serialize) -> io::Result<()> {

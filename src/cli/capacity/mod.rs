@@ -2,12 +2,14 @@
 //!
 //! - `search`: what is measured after what; `course`: a search under way; `window`: one of its steps; `backlog`: the wait
 //!   between two; `one_less`: the same search with a broker less
-//! - `safety`: what may be sent to whom; `kept`: the file of steps; `progress`: what is said on the way
+//! - `safety`: what may be sent to whom; `own_topic`: a topic made for the search; `kept`: the file of steps; `progress`:
+//!   what is said on the way
 
 mod backlog;
 mod course;
 mod kept;
 mod one_less;
+mod own_topic;
 mod progress;
 mod safety;
 mod search;
@@ -89,8 +91,8 @@ fn execute(plan: &CapacityPlan) -> Result<Exit, Failure> {
     signals::listen(Arc::clone(&stop));
     if let Target::Embedded(settings) = &plan.window.target {
         message::note(&format_args!(
-            "no --namesrv given: searching an embedded cluster of {} broker(s) in this process, not Apache RocketMQ",
-            settings.brokers
+            "no --namesrv given: searching an embedded cluster of {} in this process, not Apache RocketMQ",
+            units::counted(settings.brokers as u64, "broker")
         ));
     }
     let (result, failed) = search::run(plan, &stop)?;

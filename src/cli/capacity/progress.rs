@@ -3,10 +3,11 @@
 use std::path::Path;
 use std::time::Duration;
 
+use super::own_topic;
 use super::safety::bytes_of;
 use crate::cli::message;
 use crate::config::{CapacityPlan, OneLessPlan, Target};
-use crate::metrics::units::{count, percent, rate};
+use crate::metrics::units::{count, counted, percent, rate};
 use crate::report::capacity::{ObjectiveFigure, Step, StepOutcome};
 use crate::report::named::Unit;
 use crate::stats::search::{self, Purpose, Search};
@@ -19,7 +20,8 @@ pub(super) fn resumed(path: &Path, steps: usize, torn: bool) {
         ""
     };
     message::note(&format_args!(
-        "--resume: going on after {steps} step(s) in {}{torn}",
+        "--resume: going on after {} in {}{torn}",
+        counted(steps as u64, "step"),
         path.display()
     ));
 }
@@ -114,20 +116,23 @@ fn clock(time: Duration) -> String {
 pub(super) fn planned(plan: &CapacityPlan) -> String {
     let target = match &plan.window.target {
         Target::Embedded(settings) => format!(
-            "embedded cluster of {} broker(s), not Apache RocketMQ",
-            settings.brokers
+            "embedded cluster of {}, not Apache RocketMQ",
+            counted(settings.brokers as u64, "broker")
         ),
         Target::Cluster { namesrv } => format!("cluster of {}", namesrv.join(";")),
     };
     let objectives: Vec<String> = plan.objectives.iter().map(ToString::to_string).collect();
     let window = plan.window_time().as_secs_f64();
     let windows = (plan.time_budget.as_secs_f64() / window).floor();
+    let topic = match plan.own_topic_queues {
+        Some(queues) => own_topic::planned(queues),
+        None => plan.window.load.topic_text(),
+    };
     format!(
-        "Target: {target}\nTopic: {}\nObjectives: {}\nRates: {} to {}, {} apart at the end, with a chance of {}\n\
+        "Target: {target}\nTopic: {topic}\nObjectives: {}\nRates: {} to {}, {} apart at the end, with a chance of {}\n\
          Windows: {} each, some {windows:.0} in {} if it takes that long, then {} of the curve\n\
          At most (every window at the highest rate): {} messages, {} of bodies\n\
          Stops at: {}, a broker's disk {} full\n",
-        plan.window.load.topic_text(),
         objectives.join(", "),
         rate(plan.min_per_s),
         rate(plan.max_per_s),

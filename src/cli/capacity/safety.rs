@@ -10,7 +10,7 @@ use crate::cli::target::{RunningTarget, is_local};
 use crate::cli::{connect, message};
 use crate::client::ClientInstance;
 use crate::client::admin::Admin;
-use crate::client::system_topics::refuses_load;
+use crate::client::system_topics::{is_system_topic, refuses_load};
 use crate::config::{CapacityPlan, Target};
 use crate::metrics::units::{bytes, percent, rate};
 
@@ -25,16 +25,9 @@ const TIMEOUT: Duration = Duration::from_secs(6);
 /// # Errors
 /// [`Failure`] of usage, with the way out.
 pub(super) fn confirm(plan: &CapacityPlan) -> Result<(), Failure> {
-    let usage = |error: String, hint: &'static str| Failure {
-        exit: Exit::Usage,
-        error,
-        hint: Some(hint.into()),
-    };
-    let load = &plan.window.load;
-    for topic in std::iter::once(&load.topic).chain(&load.more_topics) {
+    for topic in plan.window.load.topics() {
         if let Some(why) = refuses_load(topic) {
-            let error = format!("--topic {topic}: {why}, and a search writes a lot");
-            return Err(usage(error, "name a topic of your own, or BenchmarkTest"));
+            return Err(no_load(topic, why));
         }
     }
     let Target::Cluster { namesrv } = &plan.window.target else {
@@ -60,6 +53,37 @@ pub(super) fn confirm(plan: &CapacityPlan) -> Result<(), Failure> {
     Ok(())
 }
 
+fn usage(error: String, hint: &'static str) -> Failure {
+    Failure {
+        exit: Exit::Usage,
+        error,
+        hint: Some(hint.into()),
+    }
+}
+
+fn no_load(topic: &str, why: &str) -> Failure {
+    usage(
+        format!("--topic {topic}: {why}, and a search writes a lot"),
+        "name a topic of your own, or BenchmarkTest, or give --own-topic",
+    )
+}
+
+/// Refuses topics that the brokers of this cluster made for themselves: those called like one of them, like their
+/// cluster, or like what answers to requests come by.
+///
+/// # Errors
+/// [`Failure`] of usage; that of the question when the name servers give no answer.
+fn refuse_brokers_own(plan: &CapacityPlan, admin: &Admin) -> Result<(), Failure> {
+    // What is RocketMQ's own by its name alone was refused, but for the one that is there for loads.
+    let topics = plan.window.load.topics();
+    for topic in topics.filter(|topic| !is_system_topic(topic)) {
+        if asked(admin.is_system_topic(topic))? {
+            return Err(no_load(topic, "it is a topic of the brokers' own"));
+        }
+    }
+    Ok(())
+}
+
 #[allow(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -67,6 +91,21 @@ pub(super) fn confirm(plan: &CapacityPlan) -> Result<(), Failure> {
 )]
 pub(super) fn bytes_of(count: f64) -> String {
     bytes(count as u64)
+}
+
+/// Asks the brokers of a search's target, those that are left out apart.
+///
+/// # Errors
+/// [`Failure`] when there is no client.
+pub(super) fn admin(plan: &CapacityPlan, target: &RunningTarget) -> Result<Admin, Failure> {
+    let mut client = plan.window.client.clone();
+    client.namesrv.clone_from(&target.namesrv);
+    if let Target::Cluster { .. } = &plan.window.target {
+        connect::secure(&mut client, &plan.window)?;
+    }
+    let instance = Arc::new(ClientInstance::new(client)?);
+    instance.start()?;
+    Ok(Admin::new(instance).with_timeout(TIMEOUT))
 }
 
 /// Looks before every window whether it may be made.
@@ -83,17 +122,14 @@ impl Guard {
     /// For the target of a search; an embedded cluster has no disk to fill.
     ///
     /// # Errors
-    /// [`Failure`] when there is no client.
+    /// [`Failure`] when there is no client, and for a topic of the brokers' own.
     pub(super) fn new(plan: &CapacityPlan, target: &RunningTarget) -> Result<Self, Failure> {
         let admin = match &plan.window.target {
             Target::Embedded(_) => None,
             Target::Cluster { .. } => {
-                let mut client = plan.window.client.clone();
-                client.namesrv.clone_from(&target.namesrv);
-                connect::secure(&mut client, &plan.window)?;
-                let instance = Arc::new(ClientInstance::new(client)?);
-                instance.start()?;
-                Some(Admin::new(instance).with_timeout(TIMEOUT))
+                let admin = admin(plan, target)?;
+                refuse_brokers_own(plan, &admin)?;
+                Some(admin)
             }
         };
         Ok(Self {

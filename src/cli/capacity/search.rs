@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::backlog::Backlog;
 use super::course::{Course, purpose};
 use super::kept::{Header, Kept, KeptStep};
+use super::own_topic::OwnTopic;
 use super::safety::Guard;
 use super::window::{Cut, Window, spoilt_by};
 use super::{one_less, progress};
@@ -49,18 +50,21 @@ pub(super) fn run(
     plan: &CapacityPlan,
     stop: &Arc<StopSignal>,
 ) -> Result<(CapacityResult, Option<Failure>), Failure> {
+    let target = RunningTarget::start(&plan.window.target)?;
+    let own = OwnTopic::find(plan, &target, stop)?;
+    let on_own = own.as_ref().map(|own| own.plan(plan));
+    let plan = on_own.as_ref().unwrap_or(plan);
     let header = Header::new(
         format!("{:016x}", rand::random::<u64>()),
         jiff::Timestamp::now().to_string(),
+        own.as_ref().map(|own| own.name().to_owned()),
         way(plan),
     );
-    let target = RunningTarget::start(&plan.window.target)?;
-    let mut conductor = Conductor::new(plan, target, stop, header)?;
-    let mut whole = Course::new(plan, None);
-    conductor.search(&mut whole)?;
-    let mut beyond = Beyond::default();
-    let failed = beyond.measure(&mut conductor, &mut whole).err();
-    Ok((conductor.result(&whole, beyond)?, failed))
+    let conductor = Conductor::new(plan, &target, stop, header)?;
+    match own {
+        Some(own) => own.around(|| conductor.run()),
+        None => conductor.run(),
+    }
 }
 
 /// What is measured once there is an answer.
@@ -106,7 +110,7 @@ fn entry(setting: &ResolvedSetting) -> (String, Value) {
 /// What all windows share, whichever search they are of.
 pub(super) struct Conductor<'a> {
     pub(super) plan: &'a CapacityPlan,
-    target: RunningTarget,
+    target: &'a RunningTarget,
     stop: &'a Arc<StopSignal>,
     header: Header,
     kept: Option<Kept>,
@@ -128,10 +132,11 @@ pub(super) struct Conductor<'a> {
 impl<'a> Conductor<'a> {
     fn new(
         plan: &'a CapacityPlan,
-        target: RunningTarget,
+        target: &'a RunningTarget,
         stop: &'a Arc<StopSignal>,
         mut header: Header,
     ) -> Result<Self, Failure> {
+        let guard = Guard::new(plan, target)?;
         let (mut kept, mut earlier, mut other_budget) = (None, Vec::new(), false);
         if let Some(path) = &plan.resume {
             let (file, found) = Kept::open(path, &header).map_err(Failure::own)?;
@@ -143,7 +148,6 @@ impl<'a> Conductor<'a> {
                 progress::resumed(path, earlier.len(), found.torn);
             }
         }
-        let guard = Guard::new(plan, &target)?;
         Ok(Self {
             plan,
             target,
@@ -159,6 +163,15 @@ impl<'a> Conductor<'a> {
             is_first: true,
             run: None,
         })
+    }
+
+    /// Searches, then measures what there is beyond the answer.
+    fn run(mut self) -> Result<(CapacityResult, Option<Failure>), Failure> {
+        let mut whole = Course::new(self.plan, None);
+        self.search(&mut whole)?;
+        let mut beyond = Beyond::default();
+        let failed = beyond.measure(&mut self, &mut whole).err();
+        Ok((self.result(&whole, beyond)?, failed))
     }
 
     /// Whether more is to be measured once a search is over.
@@ -297,7 +310,7 @@ impl<'a> Conductor<'a> {
     /// Learns how long single messages take, before anything else is sent.
     pub(super) fn quiet_time(&mut self) -> Result<(), Failure> {
         if self.backlog.is_none() {
-            self.backlog = Some(Backlog::begin(&self.plan.window, &self.target, self.stop)?);
+            self.backlog = Some(Backlog::begin(&self.plan.window, self.target, self.stop)?);
         }
         Ok(())
     }
@@ -311,7 +324,7 @@ impl<'a> Conductor<'a> {
         let Some(backlog) = &self.backlog else {
             return Ok(None);
         };
-        backlog.wait(&course.plan.window, &self.target, self.stop, after)
+        backlog.wait(&course.plan.window, self.target, self.stop, after)
     }
 
     /// Runs a window; `None` where it may not be made, or a stop came in between.
@@ -335,7 +348,7 @@ impl<'a> Conductor<'a> {
             return Ok(None);
         }
         self.guard.sent(bytes);
-        let window = Window::run(plan, &run, (per_s, cut), &self.target, self.stop)?;
+        let window = Window::run(plan, &run, (per_s, cut), self.target, self.stop)?;
         // What was stopped from outside says nothing.
         Ok((self.stop.level() == StopLevel::None).then_some(window))
     }

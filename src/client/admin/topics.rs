@@ -91,13 +91,15 @@ pub struct CreatedOn {
 
 impl Admin {
     /// Makes a topic on every broker of another one's route, or changes the one that is there (R85). Done
-    /// if one broker has accepted (R86); what each has said is in the result, by name.
+    /// if one broker has accepted (R86); what each has said is in the result, by name. Brokers that the client leaves
+    /// out ([`crate::client::ClientConfig::without`]) are not asked.
     ///
     /// Name servers may know of it a moment later.
     ///
     /// # Errors
     /// [`ClientError::Illegal`] for names brokers do not take and for RocketMQ's own, without a request;
-    /// no route of `key` or no broker with a master in it; the first broker's failure if all have failed.
+    /// for a broker to be left out that is not in the route of `key`, and where all are; no route of `key` or no broker
+    /// with a master in it; the first broker's failure if all have failed.
     ///
     /// # Cancel safety
     /// The requests go on.
@@ -106,7 +108,7 @@ impl Admin {
         new.check()?;
         self.call(|call| async move {
             let route = call.route(&new.key).await?;
-            let targets = masters(&route, &new.key)?;
+            let targets = taking_part(&call.shared.config.without, &route, &new.key)?;
             let command = new.request().to_command();
             let asked = call.each(targets, |call, target| {
                 let command = command.clone();
@@ -169,6 +171,35 @@ async fn insist(
             Err(error) => return Err(error),
         }
     }
+}
+
+/// The masters of a route that are not left out, by name.
+fn taking_part(
+    without: &[String],
+    route: &TopicRoute,
+    topic: &str,
+) -> Result<Vec<Target>, AdminError> {
+    let mut names: Vec<&str> = route
+        .brokers
+        .iter()
+        .map(|broker| broker.broker_name.as_str())
+        .collect();
+    names.sort_unstable();
+    if let Some(unknown) = without.iter().find(|name| !names.contains(&name.as_str())) {
+        return Err(AdminError::Client(ClientError::Illegal {
+            what: "without",
+            reason: format!(
+                "there is no broker {unknown}; there are {}",
+                names.join(", ")
+            ),
+        }));
+    }
+    let mut targets = masters(route, topic)?;
+    targets.retain(|target| !without.contains(&target.name));
+    if targets.is_empty() {
+        return Err(left_out(topic, &names.join(", ")).into());
+    }
+    Ok(targets)
 }
 
 /// The masters of a route, by name.

@@ -1,6 +1,8 @@
 //! Sentences and rows that text and Markdown share.
 
-use crate::metrics::units::{duration, percent, rate};
+use serde_json::Value;
+
+use crate::metrics::units::{counted, duration, percent, rate};
 use crate::report::result::TargetKind;
 
 use super::document::{Answer, AnswerKind, CapacityResult, Curve, Step, StepOutcome};
@@ -123,7 +125,8 @@ pub(in crate::report) fn sureness(answer: &Answer) -> String {
     }
     if spoilt > 0 {
         parts.push(format!(
-            "{spoilt} windows spoilt by the generator or its machine and left out"
+            "{} spoilt by the generator or its machine and left out",
+            counted(spoilt as u64, "window")
         ));
     }
     parts.join(", ")
@@ -141,13 +144,17 @@ pub(super) fn nanos(seconds: f64) -> u64 {
 /// What was sent to, in one line.
 pub(in crate::report) fn target(result: &CapacityResult) -> String {
     let target = &result.run.target;
-    let brokers = target.brokers.len();
+    let brokers = counted(target.brokers.len() as u64, "broker");
     let kind = match target.kind {
         TargetKind::Embedded => "embedded cluster in this process, not Apache RocketMQ",
         TargetKind::Cluster => "cluster",
     };
+    let own = match result.config.get("own_topic") {
+        Some(Value::Bool(true)) => " (made for the search)",
+        _ => "",
+    };
     format!(
-        "{kind}, {brokers} broker(s), name server {}, topic {}, mode {}",
+        "{kind}, {brokers}, name server {}, topic {}{own}, mode {}",
         target.namesrv.join(";"),
         result.run.topic,
         result.run.mode.name()

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use crate::report::named::Unit;
 use crate::report::runs::RunsResult;
-use crate::report::runs_text::{interval, made, name, row, verdicts};
+use crate::report::runs_text::{interval, made, name, numbered, row, verdicts};
 use crate::report::text::target_line;
 use crate::stats::Spread;
 
@@ -108,8 +108,9 @@ fn latency(result: &RunsResult) -> Markup {
 
 fn run_by_run(result: &RunsResult) -> Markup {
     let rows = (1..).zip(&result.runs).map(|(number, run): (u64, _)| {
-        let number = std::iter::once(number.to_string());
-        number.chain(row(run)).collect()
+        std::iter::once(numbered(number, run))
+            .chain(row(run))
+            .collect()
     });
     let headings = [
         "run",

@@ -21,7 +21,8 @@ pub enum MergeError {
     },
     /// A cluster inside each process.
     #[error(
-        "{name} was measured on an embedded cluster, of which each process has its own: there is no union"
+        "{name} was measured on an embedded cluster, of which each process has its own: there is no union; have one \
+         cluster for all, as by rmq-bench broker, and name it with --namesrv to each process"
     )]
     Embedded {
         /// The result.

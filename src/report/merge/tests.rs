@@ -304,9 +304,11 @@ fn what_is_of_no_one_run_is_refused_by_name() {
         ("does not say when its schedule began", |result| {
             result.run.began_at = None
         }),
-        ("embedded cluster", |result| {
-            result.run.target.kind = TargetKind::Embedded
-        }),
+        (
+            "embedded cluster, of which each process has its own: there is no union; have one cluster for all, as by \
+          rmq-bench broker, and name it with --namesrv",
+            |result| result.run.target.kind = TargetKind::Embedded,
+        ),
     ];
     for (part, change) in refusals {
         let mut parts = two();
