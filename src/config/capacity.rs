@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::error::ConfigError;
 use super::objective::Objective;
+use super::outlook::Outlook;
 use super::plan::{ResolvedSetting, RunPlan};
 use super::resolve::resolve;
 use super::setting::{Given, Heading, RawValue, SettingValue, Source};
@@ -89,6 +90,8 @@ pub struct CapacityPlan {
     pub resume: Option<PathBuf>,
     /// Shares of the capacity to measure at afterwards.
     pub curve: Vec<f64>,
+    /// What the capacity is held against.
+    pub outlook: Outlook,
     /// Nothing is sent: what would be is said.
     pub dry_run: bool,
     /// Every setting of the search in effect, after those of its windows.
@@ -115,6 +118,7 @@ pub fn resolve_capacity(sources: &Sources) -> Result<CapacityPlan, ConfigError> 
         }
     }
     check(&given)?;
+    let outlook = Outlook::read(&given)?;
     let warmup = given.warmup.as_ref().filter(|warmup| warmup.is_explicit());
     let settle = warmup.map_or(WarmupSetting::Auto(SETTLE), |warmup| warmup.value);
     let mut window = resolve(&as_run(sources, &given))?;
@@ -156,6 +160,7 @@ pub fn resolve_capacity(sources: &Sources) -> Result<CapacityPlan, ConfigError> 
         yes: given.yes.value.0,
         resume: given.resume.as_ref().map(|given| given.value.0.clone()),
         curve: given.curve.value.shares(),
+        outlook,
         dry_run: given.dry_run.value.0,
     })
 }

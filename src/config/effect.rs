@@ -76,6 +76,10 @@ const OF_CAPACITY: &[&str] = &[
     "yes",
     "resume",
     "curve",
+    "demand",
+    "growth",
+    "retention",
+    "price",
 ];
 const OF_TRANSACTIONS: &[&str] = &[
     "tx-commit",

@@ -9,11 +9,11 @@ use super::setting::{Field, Given, Heading, Layer, Setting, SettingValue, Source
 use super::threshold::Threshold;
 use super::value::{
     ArrivalsSetting, BatchSetting, BodySize, BrokerNames, ChoiceSetting, CompressSetting,
-    CountSetting, CurveSetting, DurationSetting, FaultTableSetting, FilePath, GroupName,
+    CountSetting, CurveSetting, DurationSetting, FaultTableSetting, FilePath, GroupName, Growth,
     HeaderSetting, HostName, IdPart, Keys, LimitedRate, ModeSetting, NamespaceName, NamesrvList,
-    OnOff, OutputFile, OutputFormat, Properties, QueueOrderSetting, RateSetting, ResponderSetting,
-    ServiceSetting, ShardSetting, ShareSetting, SizeSetting, StallSetting, StartAt, Switch, Tags,
-    TopicName, TopicNames, WarmupSetting, WhenLateSetting,
+    OnOff, OutputFile, OutputFormat, Price, Properties, QueueOrderSetting, RateSetting,
+    ResponderSetting, ServiceSetting, ShardSetting, ShareSetting, SizeSetting, StallSetting,
+    StartAt, Switch, Tags, TopicName, TopicNames, WarmupSetting, WhenLateSetting,
 };
 
 macro_rules! optional {
@@ -427,6 +427,22 @@ settings! {
     Capacity "resume" "FILE" resume: Option<Given<FilePath>>;
     /// Shares of the capacity to measure a latency curve at, or off
     Capacity "curve" "SHARE[,…]|off" curve: Given<CurveSetting> = "10%,25%,50%,75%,90%,100%,110%";
+    /// What the cluster has to carry today: tells the share of the capacity that it takes
+    Capacity "demand" "RATE" demand: Option<Given<LimitedRate>>;
+    /// How the demand grows, as in 3%/month, 30%/year or 1%/week: tells when it reaches the capacity
+    ///
+    /// Compound: each period by so much of what it has become before. Needs --demand. A month is a twelfth of 365.25 days.
+    Capacity "growth" "SHARE/PERIOD" growth: Option<Given<Growth>>;
+    /// How long brokers keep messages: tells the bytes of bodies stored
+    ///
+    /// 72h is RocketMQ's own (fileReservedTime).
+    Capacity "retention" "TIME" retention: Option<Given<DurationSetting>>;
+    /// A price of your own list: tells what a million messages cost (repeatable)
+    ///
+    /// broker=0.40/hour (each broker; also /day, /month), disk=0.08/GiB-month (needs --retention), traffic=0.09/GiB
+    /// (bodies, counted once, on their way to the brokers). A currency may be named, the same for all:
+    /// broker=0.40EUR/hour.
+    Capacity "price" "ITEM=AMOUNT/UNIT" price: Given<Vec<Price>>;
     /// Write the result to FILE as well, format by extension (repeatable)
     ///
     /// Extensions: .json, .txt, .csv, .md, .html.

@@ -17,8 +17,8 @@ use crate::config::plan::ResolvedSetting;
 use crate::config::{CapacityPlan, Progress};
 use crate::load::{StopLevel, StopSignal};
 use crate::report::capacity::{
-    Answer, AnswerKind, CapacityResult, CapacityRun, Curve, KIND, Step, StepOutcome, WindowFigures,
-    sentence,
+    Answer, AnswerKind, CapacityResult, CapacityRun, Consequences, Curve, KIND, Searched, Step,
+    StepOutcome, WindowFigures, sentence,
 };
 use crate::report::result::{Run, SCHEMA_VERSION, Tool};
 use crate::report::{Host, RunResult};
@@ -27,7 +27,7 @@ use crate::stats::search::{self, Ending, Limits, Next, Outcome, Purpose, Search}
 /// What steps of the curve are called in the file of steps.
 const CURVE: &str = "curve";
 /// Settings the way of a search does not depend on.
-const OF_OUTPUT: [&str; 7] = [
+const OF_OUTPUT: [&str; 11] = [
     "resume",
     "output",
     "format",
@@ -35,6 +35,10 @@ const OF_OUTPUT: [&str; 7] = [
     "no-color",
     "no-progress",
     "credentials",
+    "demand",
+    "growth",
+    "retention",
+    "price",
 ];
 
 /// Searches, then measures the curve.
@@ -350,6 +354,12 @@ impl<'a> Conductor<'a> {
                 ..Failure::own("stopped before the first window was over: nothing to report")
             });
         };
+        let consequences = Consequences::of(&Searched {
+            outlook: &self.plan.outlook,
+            answer: &capacity,
+            brokers: run.target.brokers.len(),
+            started_at: &self.header.started_at,
+        });
         let settings = || self.plan.window.resolved.iter().chain(&self.plan.resolved);
         let source =
             |setting: &ResolvedSetting| (setting.key.replace('-', "_"), setting.source.to_string());
@@ -370,6 +380,7 @@ impl<'a> Conductor<'a> {
             config: settings().map(entry).collect(),
             config_source: settings().map(source).collect(),
             capacity,
+            consequences,
             curve,
             host,
         })
