@@ -89,6 +89,12 @@ fn is_consistent(code: Option<i32>, result: &Value) {
     }
 }
 
+fn is_of_its_schema(result: &Value) {
+    let schema = rmq_bench().args(["schema", "capacity"]).assert().success();
+    let schema = jsonschema::draft202012::new(&json(&schema.get_output().stdout)).unwrap();
+    assert!(schema.is_valid(result), "{result:#}");
+}
+
 #[test]
 fn the_pair_lies_around_what_the_server_serves() {
     let run = rmq_bench()
@@ -100,9 +106,7 @@ fn the_pair_lies_around_what_the_server_serves() {
         .unwrap();
     let result = json(&run.stdout);
     is_consistent(run.status.code(), &result);
-    let schema = rmq_bench().args(["schema", "capacity"]).assert().success();
-    let schema = jsonschema::draft202012::new(&json(&schema.get_output().stdout)).unwrap();
-    assert!(schema.is_valid(&result), "{result:#}");
+    is_of_its_schema(&result);
     assert_eq!(result["run"]["command"], "capacity");
     assert_eq!(result["run"]["target"]["kind"], "embedded");
     // On a machine that stalls all the time nothing may be said, and nothing is.
@@ -141,6 +145,30 @@ const AT_LEAST: [&str; 21] = [
     "--quiet",
 ];
 
+/// A demand of 90/s, bodies of 1 KiB kept for 72 hours, two brokers for 0.40 an hour.
+fn follow_from(capacity: f64, told: &Value) {
+    let figure = |path: &str| told.pointer(path).and_then(Value::as_f64);
+    let near = |path: &str, expected: f64| {
+        let actual = figure(path).unwrap_or_else(|| panic!("{path}: {told:#}"));
+        assert!(
+            (actual / expected - 1.0).abs() < 1e-9,
+            "{path}: {actual} {expected}"
+        );
+    };
+    near("/demand/per_s", 90.0);
+    near("/demand/used_share", 90.0 / capacity);
+    near("/demand/headroom_per_s", capacity - 90.0);
+    assert_eq!(told["demand"]["fits"], true);
+    near("/one_broker_less/model_per_s", capacity / 2.0);
+    assert_eq!(told["one_broker_less"]["brokers_left"], 1);
+    near("/bodies/per_day_bytes", 90.0 * 1024.0 * 86_400.0);
+    near("/bodies/stored_bytes", 90.0 * 1024.0 * 259_200.0);
+    near("/cost/at_demand/brokers", 2.0 * 0.4 * 1e6 / 90.0 / 3600.0);
+    let parts = ["brokers", "disk"].map(|part| figure(&format!("/cost/at_capacity/{part}")));
+    near("/cost/at_capacity/total", parts.iter().flatten().sum());
+    assert_eq!(told["cost"]["currency"], "EUR");
+}
+
 #[test]
 fn a_demand_prices_and_one_broker_less_are_held_against_the_answer() {
     let folder = tempfile::tempdir().unwrap();
@@ -157,24 +185,14 @@ fn a_demand_prices_and_one_broker_less_are_held_against_the_answer() {
         .unwrap();
     let result = json(&run.stdout);
     is_consistent(run.status.code(), &result);
-    let schema = rmq_bench().args(["schema", "capacity"]).assert().success();
-    let schema = jsonschema::draft202012::new(&json(&schema.get_output().stdout)).unwrap();
-    assert!(schema.is_valid(&result), "{result:#}");
+    is_of_its_schema(&result);
     assert_eq!(result["config"]["growth"], "3%/month");
     let told = &result["consequences"];
-    let figure = |path: &str| told.pointer(path).and_then(Value::as_f64);
-    let near = |path: &str, expected: f64| {
-        let actual = figure(path).unwrap_or_else(|| panic!("{path}: {told:#}"));
-        assert!(
-            (actual / expected - 1.0).abs() < 1e-9,
-            "{path}: {actual} {expected}"
-        );
-    };
     assert_eq!(told["brokers"], 2);
     assert_eq!(told["capacity_per_s"], result["capacity"]["passed_per_s"]);
     let text = fs::read_to_string(file("it.txt")).unwrap();
     // On a machine that stalls all the time nothing passes, and nothing follows.
-    let Some(capacity) = figure("/capacity_per_s") else {
+    let Some(capacity) = told["capacity_per_s"].as_f64() else {
         assert_eq!(told["basis"], "nothing");
         assert!(
             text.contains("none can be told, as no rate passed"),
@@ -182,20 +200,9 @@ fn a_demand_prices_and_one_broker_less_are_held_against_the_answer() {
         );
         return;
     };
-    near("/demand/per_s", 90.0);
-    near("/demand/used_share", 90.0 / capacity);
-    near("/demand/headroom_per_s", capacity - 90.0);
-    assert_eq!(told["demand"]["fits"], true);
+    follow_from(capacity, told);
     let date = told["demand"]["reached"]["date"].as_str().unwrap();
     assert!(date > result["run"]["started_at"].as_str().unwrap());
-    near("/one_broker_less/model_per_s", capacity / 2.0);
-    assert_eq!(told["one_broker_less"]["brokers_left"], 1);
-    near("/bodies/per_day_bytes", 90.0 * 1024.0 * 86_400.0);
-    near("/bodies/stored_bytes", 90.0 * 1024.0 * 259_200.0);
-    near("/cost/at_demand/brokers", 2.0 * 0.4 * 1e6 / 90.0 / 3600.0);
-    let parts = ["brokers", "disk"].map(|part| figure(&format!("/cost/at_capacity/{part}")));
-    near("/cost/at_capacity/total", parts.iter().flatten().sum());
-    assert_eq!(told["cost"]["currency"], "EUR");
     if result["capacity"]["answer"] == "at_least_max" {
         assert_eq!(told["basis"], "lower_bound");
         assert!(text.contains("takes at most 45.0 % of it"), "{text}");

@@ -133,7 +133,10 @@ mod tests {
     use crate::config::settings::setting;
     use crate::config::{Sources, resolve_capacity};
 
-    fn read(given: &[(&str, &[&str])]) -> Result<Outlook, ConfigError> {
+    /// Texts of settings, by key.
+    type Said<'a> = &'a [(&'a str, &'a [&'a str])];
+
+    fn read(given: Said<'_>) -> Result<Outlook, ConfigError> {
         let mut sources = Sources::default();
         for (key, texts) in given {
             let raw = RawValue {
@@ -172,7 +175,7 @@ mod tests {
 
     #[test]
     fn settings_that_do_not_go_together_are_refused_with_the_way_out() {
-        let cases: [(&[(&str, &[&str])], &str, &str); 9] = [
+        let cases: [(Said<'_>, &str, &str); 9] = [
             (
                 &[("growth", &["3%/month"])],
                 "there is no demand",

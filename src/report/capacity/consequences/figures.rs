@@ -35,8 +35,8 @@ pub struct Consequences {
 pub enum Basis {
     /// The lower rate of the pair that was found, at which all confirming windows passed.
     Found,
-    /// A lower bound, as `--max` or the generator ended the search: shares are "at most", dates "not before", costs "at
-    /// most".
+    /// A lower bound, as `--max` or the generator ended the search: shares, and costs at the capacity, are "at most",
+    /// dates "not before".
     LowerBound,
     /// A rate that passed in a search without an answer; it was not confirmed.
     Unconfirmed,

@@ -24,7 +24,7 @@ pub(in crate::report) fn counted_with(told: &Consequences) -> String {
     let what = match told.basis {
         Basis::Found => "the lower rate of the pair",
         Basis::LowerBound => {
-            "a lower bound: shares and costs are at most as said, dates not before"
+            "a lower bound: shares, and costs at the capacity, are at most as said, dates not before"
         }
         Basis::Unconfirmed => "which passed in a search without an answer and was not confirmed",
         Basis::Nothing => "of which nothing is known",
@@ -42,7 +42,8 @@ pub(in crate::report) fn sentences(told: &Consequences) -> Vec<(String, String)>
     }
     if let Some(less) = &told.one_broker_less {
         let about = format!("One broker less ({MODEL})");
-        let mut sentence = format!("{}, {ASSUMED}", rate(less.model_per_s));
+        let model = rate(less.model_per_s);
+        let mut sentence = format!("{}{model}, {ASSUMED}", bounds.at_least);
         if let Some(demand) = &less.demand {
             sentence += &format!("; the demand {}", takes(demand, bounds));
         }
@@ -96,7 +97,7 @@ fn takes(demand: &Demand, bounds: Bounds) -> String {
             bounds.at_most, bounds.at_least
         ),
         Some(false) => format!("is already {share} of it and does not fit, {left} are missing"),
-        None => "is more than what passed: whether it is carried is not known".to_owned(),
+        None => "is more than that: whether it is carried is not known".to_owned(),
     };
     match &demand.reached {
         Some(reached) if demand.fits == Some(true) => {
@@ -232,7 +233,10 @@ fn carried(told: &Consequences, capacity: f64) -> Table {
     }
     let mut rows = vec![(
         "carried",
-        columns.iter().map(|(_, per_s, _)| rate(*per_s)).collect(),
+        columns
+            .iter()
+            .map(|(_, per_s, _)| format!("{}{}", bounds.at_least, rate(*per_s)))
+            .collect(),
     )];
     let of_demand: [(&'static str, Cell); 4] = [
         ("demand", |demand, _| rate(demand.per_s)),
@@ -277,12 +281,16 @@ fn carried(told: &Consequences, capacity: f64) -> Table {
 }
 
 fn costs(told: &Consequences, cost: &Cost) -> Table {
+    let at_least = Bounds::of(told.basis).at_least;
     let mut columns = Vec::new();
     if let Some(demand) = &told.demand {
         let heading = format!("at the demand, {}", rate(demand.per_s));
         columns.push((heading, cost.at_demand.as_ref()));
     }
-    let heading = format!("at the capacity, {}", rate(cost.at_capacity.per_s));
+    let heading = format!(
+        "at the capacity, {at_least}{}",
+        rate(cost.at_capacity.per_s)
+    );
     columns.push((heading, Some(&cost.at_capacity)));
     let mut rows = Vec::new();
     let shown = |part: Option<f64>| part.map_or("n/a".to_owned(), amount);
@@ -382,6 +390,7 @@ mod tests {
             "a lower bound",
             "at most 80.1 %",
             "at least 6,200/s",
+            "at least 15,600/s",
             "not before 2026-08-18",
             "; at most 0.1",
         ] {
@@ -389,10 +398,9 @@ mod tests {
         }
         let cells = tables(&bound).into_iter().flat_map(|table| table.rows);
         let cells: Vec<String> = cells.flat_map(|(_, cells)| cells).collect();
-        assert!(
-            cells.iter().any(|cell| cell.starts_with("not before")),
-            "{cells:?}"
-        );
+        for part in ["not before", "at least 31,200/s"] {
+            assert!(cells.iter().any(|cell| cell.starts_with(part)), "{cells:?}");
+        }
         bound.demand.iter_mut().for_each(|demand| {
             (demand.fits, demand.reached) = (None, None);
         });
