@@ -92,6 +92,12 @@ fn is_consistent(code: Option<i32>, result: &Value) {
     }
 }
 
+fn is_of_its_schema(result: &Value) {
+    let schema = rmq_bench().args(["schema", "capacity"]).assert().success();
+    let schema = jsonschema::draft202012::new(&json(&schema.get_output().stdout)).unwrap();
+    assert!(schema.is_valid(result), "{result:#}");
+}
+
 #[test]
 fn the_pair_lies_around_what_the_server_serves() {
     let run = rmq_bench()
@@ -103,9 +109,7 @@ fn the_pair_lies_around_what_the_server_serves() {
         .unwrap();
     let result = json(&run.stdout);
     is_consistent(run.status.code(), &result);
-    let schema = rmq_bench().args(["schema", "capacity"]).assert().success();
-    let schema = jsonschema::draft202012::new(&json(&schema.get_output().stdout)).unwrap();
-    assert!(schema.is_valid(&result), "{result:#}");
+    is_of_its_schema(&result);
     assert_eq!(result["run"]["command"], "capacity");
     assert_eq!(result["run"]["target"]["kind"], "embedded");
     // On a machine that stalls all the time nothing may be said, and nothing is.
@@ -117,6 +121,130 @@ fn the_pair_lies_around_what_the_server_serves() {
         let curve = result["curve"]["points"].as_array().unwrap();
         assert_eq!(curve.len(), 2);
     }
+}
+
+/// Two windows that two brokers carry, as far as the machine lets them.
+const AT_LEAST: [&str; 21] = [
+    "capacity",
+    "--brokers",
+    "2",
+    "--objective",
+    "p90<1s",
+    "--min",
+    "100",
+    "--max",
+    "200",
+    "--step-time",
+    "2s",
+    "--warmup",
+    "500ms",
+    "--precision",
+    "50%",
+    "--confirm",
+    "1",
+    "--curve",
+    "off",
+    "--no-progress",
+    "--quiet",
+];
+
+/// A demand of 90/s, bodies of 1 KiB kept for 72 hours, two brokers for 0.40 an hour.
+fn follow_from(capacity: f64, told: &Value) {
+    let figure = |path: &str| told.pointer(path).and_then(Value::as_f64);
+    let near = |path: &str, expected: f64| {
+        let actual = figure(path).unwrap_or_else(|| panic!("{path}: {told:#}"));
+        assert!(
+            (actual / expected - 1.0).abs() < 1e-9,
+            "{path}: {actual} {expected}"
+        );
+    };
+    near("/demand/per_s", 90.0);
+    near("/demand/used_share", 90.0 / capacity);
+    near("/demand/headroom_per_s", capacity - 90.0);
+    assert_eq!(told["demand"]["fits"], true);
+    near("/one_broker_less/model_per_s", capacity / 2.0);
+    assert_eq!(told["one_broker_less"]["brokers_left"], 1);
+    near("/bodies/per_day_bytes", 90.0 * 1024.0 * 86_400.0);
+    near("/bodies/stored_bytes", 90.0 * 1024.0 * 259_200.0);
+    near("/cost/at_demand/brokers", 2.0 * 0.4 * 1e6 / 90.0 / 3600.0);
+    let parts = ["brokers", "disk"].map(|part| figure(&format!("/cost/at_capacity/{part}")));
+    near("/cost/at_capacity/total", parts.iter().flatten().sum());
+    assert_eq!(told["cost"]["currency"], "EUR");
+}
+
+#[test]
+fn a_demand_prices_and_one_broker_less_are_held_against_the_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let run = rmq_bench()
+        .timeout(LONGEST)
+        .args(AT_LEAST)
+        .args(["--demand", "90/s", "--growth", "3%/month"])
+        .args(["--retention", "72h", "--price", "broker=0.40EUR/hour"])
+        .args(["--price", "disk=0.08EUR/GiB-month", "--format", "json"])
+        .args(["--resume", &file("steps.ndjson")])
+        .args(["-o", &file("it.json"), "-o", &file("it.txt")])
+        .output()
+        .unwrap();
+    let result = json(&run.stdout);
+    is_consistent(run.status.code(), &result);
+    is_of_its_schema(&result);
+    assert_eq!(result["config"]["growth"], "3%/month");
+    let told = &result["consequences"];
+    assert_eq!(told["brokers"], 2);
+    assert_eq!(told["capacity_per_s"], result["capacity"]["passed_per_s"]);
+    let text = fs::read_to_string(file("it.txt")).unwrap();
+    // On a machine that stalls all the time nothing passes, and nothing follows.
+    let Some(capacity) = told["capacity_per_s"].as_f64() else {
+        assert_eq!(told["basis"], "nothing");
+        assert!(
+            text.contains("none can be told, as no rate passed"),
+            "{text}"
+        );
+        return;
+    };
+    follow_from(capacity, told);
+    let date = told["demand"]["reached"]["date"].as_str().unwrap();
+    assert!(date > result["run"]["started_at"].as_str().unwrap());
+    if result["capacity"]["answer"] == "at_least_max" {
+        assert_eq!(told["basis"], "lower_bound");
+        assert!(text.contains("takes at most 45.0 % of it"), "{text}");
+        assert!(text.contains(&format!("not before {date}")), "{text}");
+    }
+    assert!(
+        text.contains("One broker less (a model, not measured)"),
+        "{text}"
+    );
+
+    // A stored result says the same.
+    rmq_bench()
+        .args(["report", &file("it.json"), "-o", &file("again.txt")])
+        .assert()
+        .success();
+    assert_eq!(fs::read_to_string(file("again.txt")).unwrap(), text);
+
+    // The way of the search does not depend on any of it: the same steps, other consequences.
+    let resumed = rmq_bench()
+        .timeout(LONGEST)
+        .args(AT_LEAST)
+        .args(["--demand", "45/s", "--format", "json"])
+        .args(["--resume", &file("steps.ndjson")])
+        .output()
+        .unwrap();
+    let resumed = json(&resumed.stdout);
+    let steps = result["capacity"]["steps"].as_array().unwrap().len();
+    assert_eq!(resumed["run"]["resumed_steps"], steps);
+    assert_eq!(
+        resumed["capacity"]["steps"].as_array().unwrap().len(),
+        steps
+    );
+    assert_eq!(
+        resumed["consequences"]["capacity_per_s"],
+        told["capacity_per_s"]
+    );
+    let share = resumed["consequences"]["demand"]["used_share"].as_f64();
+    assert!((share.unwrap() * capacity - 45.0).abs() < 1e-6);
+    assert!(resumed["consequences"]["cost"].is_null());
 }
 
 #[test]
@@ -348,6 +476,14 @@ fn a_search_that_cannot_be_is_refused_with_the_way_out() {
             "has to be started again",
         ),
         (vec!["--profile", "nothing"], "nothing"),
+        (vec!["--growth", "3%/month"], "there is no demand"),
+        (vec!["--demand", "30k", "--growth", "3%"], "3%/month"),
+        (
+            vec!["--price", "disk=0.08/GiB-month"],
+            "72h is RocketMQ's own",
+        ),
+        (vec!["--price", "broker=0.40"], "broker=0.40/hour"),
+        (vec!["--retention", "0s"], "keeps no message"),
         (
             vec!["--own-topic", "-t", "orders"],
             "contradicts --topic (profile key `topic`): orders is named",
@@ -372,6 +508,13 @@ fn a_search_that_cannot_be_is_refused_with_the_way_out() {
             .code(2)
             .stdout("")
             .stderr(predicate::str::contains(said));
+    }
+    for option in ["--demand", "--growth", "--price", "--retention"] {
+        rmq_bench()
+            .args(["produce", option, "1"])
+            .assert()
+            .code(2)
+            .stderr(predicate::str::contains("unexpected argument"));
     }
     rmq_bench()
         .arg("capacity")

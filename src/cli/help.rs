@@ -61,6 +61,9 @@ Examples:
       longer windows; after Ctrl-C the same command goes on where it was
   rmq-bench capacity -n HOST:9876 -m sync -w 256 -s 4KiB --objective 'p999<50ms' --objective 'error_rate<0.01%'
       all modes and messages of produce; every objective has to hold
+  rmq-bench capacity -n HOST:9876 --demand 30k --growth 3%/month --price broker=0.40EUR/hour -o capacity.md
+      what the answer means: the share that 30,000/s take, when they reach it, what one broker less would leave (a
+      model), and what a million messages cost
   rmq-bench capacity -n HOST:9876 --dry-run
       what it would send at most, and nothing is sent
 

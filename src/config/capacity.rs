@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::error::ConfigError;
 use super::objective::Objective;
+use super::outlook::Outlook;
 use super::plan::{ResolvedSetting, RunPlan, Target};
 use super::resolve::resolve;
 use super::setting::{Given, Heading, RawValue, SettingValue, Source};
@@ -98,6 +99,8 @@ pub struct CapacityPlan {
     pub curve: Vec<f64>,
     /// A second search, with a broker less.
     pub one_less: Option<OneLessPlan>,
+    /// What the capacity is held against.
+    pub outlook: Outlook,
     /// Nothing is sent: what would be is said.
     pub dry_run: bool,
     /// Every setting of the search in effect, after those of its windows.
@@ -133,6 +136,7 @@ pub fn resolve_capacity(sources: &Sources) -> Result<CapacityPlan, ConfigError> 
         }
     }
     check(&given)?;
+    let outlook = Outlook::read(&given)?;
     let warmup = given.warmup.as_ref().filter(|warmup| warmup.is_explicit());
     let settle = warmup.map_or(WarmupSetting::Auto(SETTLE), |warmup| warmup.value);
     let mut window = resolve(&as_run(sources, &given))?;
@@ -183,6 +187,7 @@ pub fn resolve_capacity(sources: &Sources) -> Result<CapacityPlan, ConfigError> 
         resume: given.resume.as_ref().map(|given| given.value.0.clone()),
         curve: given.curve.value.shares(),
         one_less: one_less(&given)?,
+        outlook,
         dry_run: given.dry_run.value.0,
     })
 }

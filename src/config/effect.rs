@@ -77,6 +77,10 @@ const OF_CAPACITY: &[&str] = &[
     "own-topic",
     "resume",
     "curve",
+    "demand",
+    "growth",
+    "retention",
+    "price",
 ];
 const OF_TRANSACTIONS: &[&str] = &[
     "tx-commit",

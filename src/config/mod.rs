@@ -14,7 +14,7 @@
 //! - [`value`]: values as people write them; [`threshold`]: conditions of `--fail-if`
 //! - [`profile`], [`sources`]: TOML files, environment, precedence; [`first_run`]: a run that is made again
 //! - [`resolve`](mod@resolve), `check`, `effect`: what may run, what contradicts, what has no effect
-//! - [`capacity`]: a search for a capacity, and its [`objective`]s
+//! - [`capacity`]: a search for a capacity, and its [`objective`]s; [`outlook`]: what it is held against
 //! - [`plan`]: the result; [`print`](mod@print): the same as a profile; [`schema`]: what a profile may hold
 //! - [`error`], [`suggest`]: what to tell whom it did not work for
 
@@ -24,6 +24,7 @@ mod effect;
 pub mod error;
 pub mod first_run;
 pub mod objective;
+pub mod outlook;
 pub mod plan;
 pub mod print;
 pub mod profile;
@@ -39,6 +40,7 @@ pub mod value;
 pub use capacity::{CapacityPlan, OneLessPlan, resolve_capacity};
 pub use error::ConfigError;
 pub use objective::{Met, Objective};
+pub use outlook::{Outlook, PriceList};
 pub use plan::{
     EmbeddedSettings, LeftOut, Progress, ReportPlan, ResolvedSetting, RunPlan, Stall, Target,
 };

@@ -366,6 +366,8 @@ expected! {
     value::WarmupSetting: "a duration such as 2s, auto, or auto with the longest, such as auto:60s";
     value::LimitedRate: "a rate such as 50k, 3000/s, 3M/min";
     value::CurveSetting: "ascending shares such as 10%,50%,100%, or off";
+    value::Growth: "percent per week, month or year, such as 3%/month";
+    value::Price: "ITEM=AMOUNT/UNIT: broker=0.40/hour (or /day, /month), disk=0.08/GiB-month, traffic=0.09/GiB";
     Objective: "figure, comparator, limit, such as p99<10ms or error_rate<0.1%";
     Threshold: "figure, comparator, limit, such as p99>20ms or error_rate>0.1%";
 }

@@ -10,11 +10,11 @@ use super::threshold::Threshold;
 use super::value::{
     ArrivalsSetting, BatchSetting, BodySize, BrokerName, BrokerNames, CapacitiesSetting,
     ChoiceSetting, CompressSetting, CountSetting, CurveSetting, DurationSetting, FaultTableSetting,
-    FilePath, GroupName, HeaderSetting, HostName, IdPart, Keys, LimitedRate, ModeSetting,
-    NamespaceName, NamesrvList, OnOff, OutputFile, OutputFormat, Properties, QueueOrderSetting,
-    RateSetting, ResponderSetting, ServiceSetting, ShardSetting, ShareSetting, ShellCommand,
-    SizeSetting, StallSetting, StartAt, Switch, Tags, TopicName, TopicNames, WarmupSetting,
-    WhenLateSetting,
+    FilePath, GroupName, Growth, HeaderSetting, HostName, IdPart, Keys, LimitedRate, ModeSetting,
+    NamespaceName, NamesrvList, OnOff, OutputFile, OutputFormat, Price, Properties,
+    QueueOrderSetting, RateSetting, ResponderSetting, ServiceSetting, ShardSetting, ShareSetting,
+    ShellCommand, SizeSetting, StallSetting, StartAt, Switch, Tags, TopicName, TopicNames,
+    WarmupSetting, WhenLateSetting,
 };
 
 macro_rules! optional {
@@ -445,6 +445,22 @@ settings! {
     Capacity "one-less-stop" "COMMAND" one_less_stop: Option<Given<ShellCommand>>;
     /// Start it again by this one, in any case
     Capacity "one-less-start" "COMMAND" one_less_start: Option<Given<ShellCommand>>;
+    /// What the cluster has to carry today: tells the share of the capacity that it takes
+    Capacity "demand" "RATE" demand: Option<Given<LimitedRate>>;
+    /// How the demand grows, as in 3%/month, 30%/year or 1%/week: tells when it reaches the capacity
+    ///
+    /// Compound: each period by so much of what it has become before. Needs --demand. A month is a twelfth of 365.25 days.
+    Capacity "growth" "SHARE/PERIOD" growth: Option<Given<Growth>>;
+    /// How long brokers keep messages: tells the bytes of bodies stored
+    ///
+    /// 72h is RocketMQ's own (fileReservedTime).
+    Capacity "retention" "TIME" retention: Option<Given<DurationSetting>>;
+    /// A price of your own list: tells what a million messages cost (repeatable)
+    ///
+    /// broker=0.40/hour (each broker; also /day, /month), disk=0.08/GiB-month (needs --retention), traffic=0.09/GiB
+    /// (bodies, counted once, on their way to the brokers). A currency may be named, the same for all:
+    /// broker=0.40EUR/hour.
+    Capacity "price" "ITEM=AMOUNT/UNIT" price: Given<Vec<Price>>;
     /// Write the result to FILE as well, format by extension (repeatable)
     ///
     /// Extensions: .json, .txt, .csv, .md, .html.

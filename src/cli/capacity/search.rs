@@ -19,7 +19,8 @@ use crate::config::plan::ResolvedSetting;
 use crate::config::{CapacityPlan, Progress};
 use crate::load::{StopLevel, StopSignal};
 use crate::report::capacity::{
-    CapacityResult, CapacityRun, Curve, KIND, OneLess, Step, StepOutcome, WindowFigures,
+    CapacityResult, CapacityRun, Consequences, Curve, KIND, OneLess, Searched, Step, StepOutcome,
+    WindowFigures,
 };
 use crate::report::result::{Run, SCHEMA_VERSION, Tool};
 use crate::report::{Host, RunResult};
@@ -28,7 +29,7 @@ use crate::stats::search::{self, Next, Purpose};
 /// What steps of the curve are called in the file of steps.
 const CURVE: &str = "curve";
 /// Settings the way of a search does not depend on.
-const OF_OUTPUT: [&str; 10] = [
+const OF_OUTPUT: [&str; 14] = [
     "one-less",
     "one-less-stop",
     "one-less-start",
@@ -39,6 +40,10 @@ const OF_OUTPUT: [&str; 10] = [
     "no-color",
     "no-progress",
     "credentials",
+    "demand",
+    "growth",
+    "retention",
+    "price",
 ];
 
 /// Searches, then measures the curve, then with a broker less. What fails after the answer does not take it away: that
@@ -429,6 +434,12 @@ impl<'a> Conductor<'a> {
                 ..Failure::own("stopped before the first window was over: nothing to report")
             });
         };
+        let consequences = Consequences::of(&Searched {
+            outlook: &self.plan.outlook,
+            answer: &capacity,
+            brokers: run.target.brokers.len(),
+            started_at: &self.header.started_at,
+        });
         let settings = || self.plan.window.resolved.iter().chain(&self.plan.resolved);
         let source =
             |setting: &ResolvedSetting| (setting.key.replace('-', "_"), setting.source.to_string());
@@ -449,6 +460,7 @@ impl<'a> Conductor<'a> {
             config: settings().map(entry).collect(),
             config_source: settings().map(source).collect(),
             capacity,
+            consequences,
             curve: beyond.curve,
             one_less: beyond.one_less,
             host,

@@ -2,7 +2,7 @@
 //! text it is written back as, and the sentence that says what was expected.
 //!
 //! - [`number`]: `50k`, `1.5M`, `1_000_000`; the exact decimal under rates, counts and shares
-//! - [`rate`], [`count`], [`size`], [`duration`], [`share`]: numbers with a unit
+//! - [`rate`], [`count`], [`size`], [`duration`], [`share`], [`growth`], [`price`]: numbers with a unit
 //! - [`moment`]: a point in time; [`start_at`]: when a run begins; [`shard`]: a process's part of it
 //! - [`body_size`]: sizes of bodies; [`one_of`]: how one of several is chosen
 //! - [`choice`]: one of a few names; [`switch`]: on or off
@@ -23,6 +23,7 @@ pub mod count;
 pub mod curve;
 pub mod duration;
 pub mod fault_table;
+pub mod growth;
 pub mod message;
 pub mod moment;
 pub mod name;
@@ -30,6 +31,7 @@ pub mod namesrv;
 pub mod number;
 pub mod one_of;
 pub mod path;
+pub mod price;
 pub mod rate;
 pub mod rate_plan;
 pub mod shard;
@@ -53,6 +55,7 @@ pub use count::CountSetting;
 pub use curve::CurveSetting;
 pub use duration::DurationSetting;
 pub use fault_table::FaultTableSetting;
+pub use growth::Growth;
 pub use message::{CompressSetting, Keys, Properties};
 pub use moment::Moment;
 pub use name::{
@@ -62,6 +65,7 @@ pub use name::{
 pub use namesrv::NamesrvList;
 pub use one_of::ChoiceSetting;
 pub use path::{FilePath, OutputFile};
+pub use price::Price;
 pub use rate::{LimitedRate, RateSetting};
 pub use rate_plan::RatePlan;
 pub use shard::ShardSetting;

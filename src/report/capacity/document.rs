@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::consequences::Consequences;
 use super::one_less::OneLess;
 use super::window::WindowFigures;
 use crate::report::json::ReadResultError;
@@ -37,6 +38,9 @@ pub struct CapacityResult {
     pub config_source: BTreeMap<String, String>,
     /// The answer and its steps.
     pub capacity: Answer,
+    /// What follows from the capacity; absent where none of its settings was given and no broker could be missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consequences: Option<Consequences>,
     /// Latency over the offered rate; absent where none was measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub curve: Option<Curve>,
@@ -285,7 +289,7 @@ mod tests {
 
     #[test]
     fn documents_are_read_back() {
-        let result = sample::found();
+        let result = sample::with_consequences();
         let mut text = Vec::new();
         write_json(&mut text, &result).unwrap();
         let text = String::from_utf8(text).unwrap();

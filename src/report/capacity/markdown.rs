@@ -2,6 +2,8 @@
 
 use std::io::{self, Write};
 
+use super::consequences::Consequences;
+use super::consequences::words::{counted_with, notes, tables};
 use super::document::{CapacityResult, Step};
 use super::words::{CURVE_HEADINGS, STEP_HEADINGS, curve_row, cut_off, step_row, sureness, target};
 use crate::metrics::units::{percent, rate};
@@ -21,6 +23,9 @@ pub fn write(out: &mut (impl Write + ?Sized), result: &CapacityResult) -> io::Re
         "- {}, {} {}",
         result.run.started_at, result.tool.name, result.tool.version
     )?;
+    if let Some(told) = &result.consequences {
+        consequences(out, told)?;
+    }
     if let Some(one_less) = &result.one_less {
         writeln!(out, "\n## One broker less\n")?;
         for sentence in one_less.sentences() {
@@ -59,8 +64,26 @@ fn steps(out: &mut (impl Write + ?Sized), steps: &[Step]) -> io::Result<()> {
     Ok(())
 }
 
-fn head(out: &mut (impl Write + ?Sized), headings: &[&str]) -> io::Result<()> {
-    writeln!(out, "| {} |", headings.join(" | "))?;
+fn consequences(out: &mut (impl Write + ?Sized), told: &Consequences) -> io::Result<()> {
+    writeln!(out, "\n## Consequences\n\n{}", escaped(&counted_with(told)))?;
+    for table in tables(told) {
+        let headings: Vec<String> = table.headings.iter().map(|text| escaped(text)).collect();
+        writeln!(out)?;
+        head(out, &headings)?;
+        for (name, cells) in &table.rows {
+            row(out, &escaped(name), cells)?;
+        }
+    }
+    writeln!(out)?;
+    for note in notes(told) {
+        writeln!(out, "- {}", escaped(&note))?;
+    }
+    Ok(())
+}
+
+fn head(out: &mut (impl Write + ?Sized), headings: &[impl AsRef<str>]) -> io::Result<()> {
+    let texts: Vec<&str> = headings.iter().map(AsRef::as_ref).collect();
+    writeln!(out, "| {} |", texts.join(" | "))?;
     writeln!(out, "|{}", "--:|".repeat(headings.len()))
 }
 
@@ -87,5 +110,23 @@ mod tests {
             .map(cells)
             .collect();
         assert_eq!(tables, [10, 10, 10, 10, 11, 11, 11, 11], "{text}");
+    }
+
+    #[test]
+    fn consequences_are_tables_with_notes() {
+        let mut text = Vec::new();
+        write(&mut text, &sample::with_consequences()).unwrap();
+        let text = String::from_utf8(text).unwrap();
+        let (_, after) = text.split_once("## Consequences").unwrap();
+        let (section, _) = after.split_once("## Latency").unwrap();
+        for part in [
+            "counted with 31,200/s",
+            "| brokers | 2 | 1 (a model, not measured) |\n|--:|--:|--:|\n",
+            "| demand's share | 80.1 % | 160 % |",
+            "| a million messages, EUR | at the demand, 25,000/s | at the capacity, 31,200/s |",
+            "- One broker less is a model, not measured",
+        ] {
+            assert!(section.contains(part), "{part}\n{section}");
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use super::consequences::words::{counted_with, sentences};
 use super::document::{AnswerKind, CapacityResult, Step};
 use super::words::{CURVE_HEADINGS, STEP_HEADINGS, curve_row, cut_off, step_row, sureness, target};
 use crate::metrics::units::{percent, rate};
@@ -47,6 +48,14 @@ fn lines(
     }
     writeln!(out, "Rests on: {}", sureness(answer))?;
     writeln!(out, "Target: {}", target(result))?;
+    if let Some(consequences) = &result.consequences {
+        writeln!(out)?;
+        let heading = style.heading("Consequences:");
+        writeln!(out, "{heading} {}", counted_with(consequences))?;
+        for (about, sentence) in sentences(consequences) {
+            writeln!(out, "  {about}: {sentence}")?;
+        }
+    }
     if let Some(one_less) = &result.one_less {
         writeln!(out)?;
         for sentence in one_less.sentences() {
@@ -94,7 +103,8 @@ mod tests {
     fn the_answer_stands_in_the_first_three_lines() {
         for width in [None, Some(80)] {
             let mut text = Vec::new();
-            write(&mut text, &sample::found(), Style::Plain, width).unwrap();
+            let result = sample::with_consequences();
+            write(&mut text, &result, Style::Plain, width).unwrap();
             let text = String::from_utf8(text).unwrap();
             let first: Vec<&str> = text.lines().take(3).collect();
             let first = first.join(" ");
@@ -107,7 +117,11 @@ mod tests {
                 "{text}"
             );
             assert!(text.contains("50.0") && text.contains("100"), "{text}");
-            let limit = width.unwrap_or(200);
+            let limit = width.unwrap_or(300);
+            let (before, after) = text.split_once("Curve, of").unwrap();
+            let block = before.split_once("Consequences:").unwrap().1;
+            assert!(block.contains("One broker less (a model"), "{text}");
+            assert!(!after.contains("One broker less"), "{text}");
             assert!(
                 text.lines().all(|line| line.chars().count() <= limit),
                 "{text}"

@@ -262,15 +262,19 @@ fn verdict(window: &WindowFigures) -> String {
 }
 
 #[cfg(test)]
-pub(super) mod sample {
+pub(in crate::report) mod sample {
     use std::collections::BTreeMap;
+    use std::time::Duration;
 
     use serde_json::Map;
 
+    use super::super::consequences::{Consequences, Searched};
     use super::super::document::{
         Answer, AnswerKind, CapacityResult, CapacityRun, Curve, KIND, Step, StepOutcome,
     };
     use super::super::window::{ObjectiveFigure, WindowFigures};
+    use crate::config::value::Price;
+    use crate::config::{Outlook, PriceList};
     use crate::report::result::{SCHEMA_VERSION, Tool};
     use crate::report::sample as runs;
     use crate::verdict::Status;
@@ -315,7 +319,31 @@ pub(super) mod sample {
         }
     }
 
-    pub(in super::super) fn found() -> CapacityResult {
+    /// The same with all that can be said besides.
+    pub(in crate::report) fn with_consequences() -> CapacityResult {
+        let mut result = found();
+        let price = |text: &str| text.parse::<Price>().unwrap().amount();
+        let outlook = Outlook {
+            demand_per_s: Some(25_000.0),
+            growth: "3%/month".parse().ok(),
+            retention: Some(Duration::from_secs(72 * 3600)),
+            prices: Some(PriceList {
+                broker_per_hour: Some(price("broker=0.40/hour")),
+                disk_per_gib_month: Some(price("disk=0.08/GiB-month")),
+                traffic_per_gib: Some(price("traffic=0.09/GiB")),
+                currency: "disk=1EUR/GiB-month".parse::<Price>().unwrap().currency,
+            }),
+        };
+        result.consequences = Consequences::of(&Searched {
+            outlook: &outlook,
+            answer: &result.capacity,
+            brokers: result.run.target.brokers.len(),
+            started_at: &result.run.started_at,
+        });
+        result
+    }
+
+    pub(in crate::report) fn found() -> CapacityResult {
         let run = runs::open().run;
         let mut capacity = Answer {
             answer: AnswerKind::Found,
@@ -355,6 +383,7 @@ pub(super) mod sample {
             config: Map::new(),
             config_source: BTreeMap::new(),
             capacity,
+            consequences: None,
             curve: Some(Curve::new(
                 31_200.0,
                 2,

@@ -3,11 +3,12 @@
 use maud::{Markup, html};
 
 use crate::metrics::units::{duration, percent, rate};
+use crate::report::capacity::consequences::words::{counted_with, notes, tables};
 use crate::report::capacity::words::{
     CURVE_HEADINGS, STEP_HEADINGS, curve_row, step_row, sureness, target,
 };
 use crate::report::capacity::{
-    AnswerKind, CapacityResult, Curve, Step, StepOutcome, WindowFigures,
+    AnswerKind, CapacityResult, Consequences, Curve, Step, StepOutcome, WindowFigures,
 };
 
 use super::chart::axis::Axis;
@@ -21,6 +22,13 @@ use super::{headline, settings};
 pub(super) fn page_of(result: &CapacityResult) -> Markup {
     let title = format!("Capacity of {}", result.run.topic);
     let mut sections = Vec::new();
+    if let Some(consequences) = &result.consequences {
+        sections.push(Section {
+            id: "consequences",
+            heading: "Consequences",
+            content: consequences_section(consequences),
+        });
+    }
     if let Some(curve) = &result.curve {
         sections.push(Section {
             id: "curve",
@@ -68,6 +76,24 @@ fn top(result: &CapacityResult, title: &str) -> Markup {
         h1 { (title) }
         div class=(class) { p { strong { (answer.sentence) } } }
         p.answer { "Rests on " (sureness(answer)) "." }
+    }
+}
+
+fn consequences_section(consequences: &Consequences) -> Markup {
+    let rows = |rows: &[(&str, Vec<String>)]| -> Vec<Vec<String>> {
+        let with_name = |(name, cells): &(&str, Vec<String>)| {
+            let name = std::iter::once((*name).to_owned());
+            name.chain(cells.iter().cloned()).collect()
+        };
+        rows.iter().map(with_name).collect()
+    };
+    html! {
+        p { (counted_with(consequences)) }
+        @for part in tables(consequences) {
+            @let headings: Vec<&str> = part.headings.iter().map(String::as_str).collect();
+            (table(part.caption, &headings, &rows(&part.rows)))
+        }
+        ul { @for note in notes(consequences) { li { (note) } } }
     }
 }
 

@@ -1,4 +1,5 @@
 use crate::metrics::TimeSeries;
+use crate::report::capacity::words::sample as capacity;
 use crate::report::runs::{RunsFacts, build_runs};
 use crate::report::sample;
 use crate::report::text;
@@ -298,5 +299,23 @@ fn several_runs_lie_over_one_another() {
         "run 2, unknown_results",
     ] {
         assert!(words.contains(part), "{part}: {words}");
+    }
+}
+
+#[test]
+fn consequences_of_a_capacity_stand_before_its_curve() {
+    let mut out = Vec::new();
+    write_capacity(&mut out, &capacity::with_consequences()).unwrap();
+    let page = String::from_utf8(out).unwrap();
+    let (before, _) = page.split_once("<section id=\"curve\">").unwrap();
+    let (_, section) = before.split_once("<section id=\"consequences\">").unwrap();
+    for part in [
+        "counted with 31,200/s",
+        "1 (a model, not measured)",
+        "80.1 %",
+        "at the demand, 25,000/s",
+        "is not counted",
+    ] {
+        assert!(section.contains(part), "{part}: {section}");
     }
 }
