@@ -344,13 +344,14 @@ fn a_search_that_ran_out_of_time_goes_on_with_more_of_it() {
 }
 
 /// Two brokers of 400 a second each, and a search of the whole and of one of them.
-fn one_less(more: &[&str]) -> assert_cmd::Command {
+fn one_less(broker: &str, max: &str, more: &[&str]) -> assert_cmd::Command {
+    let mut arguments = search(&["--curve", "off", "--format", "json", "--quiet"]);
+    (arguments[2], arguments[10]) = ("2".to_owned(), max.to_owned());
     let mut command = rmq_bench();
     command
         .timeout(2 * LONGEST)
-        .args(search(&["--curve", "off", "--format", "json", "--quiet"]))
-        .args(["--brokers", "2", "--broker-capacity", "400,400"])
-        .args(["--one-less", "broker-1"])
+        .args(arguments)
+        .args(["--one-less", broker, "--demand", "300"])
         .args(more);
     command
 }
@@ -360,7 +361,7 @@ fn a_broker_less_is_searched_for_and_held_against_a_model() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("steps.ndjson");
     let kept_in = ["--resume", file.to_str().unwrap()];
-    let run = one_less(&kept_in).output().unwrap();
+    let run = one_less("broker-1", "1200", &kept_in).output().unwrap();
     let result = json(&run.stdout);
     is_consistent(run.status.code(), &result);
     let schema = rmq_bench().args(["schema", "capacity"]).assert().success();
@@ -385,6 +386,8 @@ fn a_broker_less_is_searched_for_and_held_against_a_model() {
         let passed = measured["passed_per_s"].as_f64().unwrap();
         assert!(passed <= 430.0, "one broker serves 400/s: {passed}");
         let model = one_less["model_per_s"][0].as_f64().unwrap();
+        let used = one_less["demand"]["used_share"].as_f64().unwrap();
+        assert!((used - 300.0 / passed).abs() < 1e-9);
         let off = one_less["off_model"].as_f64().unwrap();
         assert!((passed / model - 1.0 - off).abs() < 1e-9);
         assert!((model / result["capacity"]["passed_per_s"].as_f64().unwrap() - 0.5).abs() < 1e-9);
@@ -395,7 +398,12 @@ fn a_broker_less_is_searched_for_and_held_against_a_model() {
 }
 
 fn one_less_from(kept_in: &[&str]) -> Value {
-    json(&one_less(kept_in).output().unwrap().stdout)
+    json(
+        &one_less("broker-1", "1200", kept_in)
+            .output()
+            .unwrap()
+            .stdout,
+    )
 }
 
 #[test]
@@ -403,16 +411,10 @@ fn a_broker_that_was_stopped_is_started_again_even_when_that_failed() {
     let folder = tempfile::tempdir().unwrap();
     let trail = folder.path().join("trail");
     let say = |word: &str, code: u8| format!("echo {word} >> '{}'; exit {code}", trail.display());
-    let run = one_less(&[
-        "--one-less-stop",
-        &say("stop", 3),
-        "--one-less-start",
-        &say("start", 0),
-    ])
-    // The first search ends at once.
-    .args(["--max", "151"])
-    .output()
-    .unwrap();
+    let (stop, start) = (say("stop", 3), say("start", 0));
+    let commands = ["--one-less-stop", &stop, "--one-less-start", &start];
+    // Two brokers carry as much at once.
+    let run = one_less("broker-1", "151", &commands).output().unwrap();
     assert_eq!(run.status.code(), Some(1));
     let result = json(&run.stdout);
     assert_eq!(
@@ -430,7 +432,7 @@ fn a_broker_that_was_stopped_is_started_again_even_when_that_failed() {
 
 #[test]
 fn a_broker_that_is_not_there_cannot_be_left_out() {
-    one_less(&["--one-less", "broker-7"])
+    one_less("broker-7", "1200", &[])
         .assert()
         .code(2)
         .stdout("")
@@ -542,11 +544,14 @@ fn a_dry_run_says_what_would_be_sent_and_sends_nothing() {
             "127.0.0.1:1",
             "--max",
             "100k",
+            "--one-less",
+            "broker-1",
             "--dry-run",
         ])
         .assert()
         .success()
         .stdout(predicate::str::contains("cluster of 127.0.0.1:1"))
+        .stdout(predicate::str::contains("again, with broker-1 left out"))
         .stdout(predicate::str::contains("At most").and(predicate::str::contains("GiB")));
     rmq_bench()
         .args([

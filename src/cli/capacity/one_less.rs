@@ -9,7 +9,7 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::message;
 use crate::config::{CapacityPlan, OneLessPlan};
-use crate::report::capacity::{Answer, OneLess, StepOutcome};
+use crate::report::capacity::{Answer, OneLess, Searched, StepOutcome};
 
 /// Refuses a broker that does not get messages, and one that is alone.
 ///
@@ -54,15 +54,30 @@ pub(super) fn search(
             .wait(&course, StepOutcome::Failed)
             .and_then(|_| conductor.search(&mut course));
         // Started again before anything is said of the search.
-        stopped.map_or(Ok(()), Stopped::start)?;
+        if let Some(stopped) = stopped {
+            stopped.start()?;
+            conductor.guard.await_broker(&one_less.broker)?;
+        }
         searched?;
     }
+    let (answer, left) = (course.answer(), conductor.brokers().len().saturating_sub(1));
+    let rest = Searched {
+        outlook: &plan.outlook,
+        answer: &answer,
+        brokers: left,
+        started_at: conductor.started_at(),
+    };
+    let demand = answer
+        .passed_per_s
+        .and_then(|capacity| rest.demand_of(capacity));
+    let stopped = one_less.commands.is_some();
     Ok(OneLess::new(
         &one_less.broker,
-        one_less.commands.is_some(),
-        (conductor.brokers().len() as u64).saturating_sub(1),
+        stopped,
+        left as u64,
         whole,
-        course.answer(),
+        answer,
+        demand,
     ))
 }
 

@@ -128,9 +128,16 @@ pub(super) fn planned(plan: &CapacityPlan) -> String {
         Some(queues) => own_topic::planned(queues),
         None => plan.window.load.topic_text(),
     };
+    let again = plan.one_less.as_ref().map_or_else(String::new, |one| {
+        let how = match &one.commands {
+            Some((stop, start)) => format!("stopped by '{stop}' and started again by '{start}'"),
+            None => "left out".to_owned(),
+        };
+        format!("Then all but the curve again, with {} {how}\n", one.broker)
+    });
     format!(
         "Target: {target}\nTopic: {topic}\nObjectives: {}\nRates: {} to {}, {} apart at the end, with a chance of {}\n\
-         Windows: {} each, some {windows:.0} in {} if it takes that long, then {} of the curve\n\
+         Windows: {} each, some {windows:.0} in {} if it takes that long, then {} of the curve\n{again}\
          At most (every window at the highest rate): {} messages, {} of bodies\n\
          Stops at: {}, a broker's disk {} full\n",
         objectives.join(", "),

@@ -1,7 +1,7 @@
 //! What keeps a search from doing harm: what it may offer and write, to which topics, and how full disks may get.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::cli::admin::asked;
 use crate::cli::exit::Exit;
@@ -19,6 +19,9 @@ const RATE_TO_CONFIRM: f64 = 10_000.0;
 const BYTES_TO_CONFIRM: f64 = 10.0 * 1024.0 * 1024.0 * 1024.0;
 /// For a question to a broker.
 const TIMEOUT: Duration = Duration::from_secs(6);
+/// For a broker that was started to answer.
+const BACK_WITHIN: Duration = Duration::from_secs(60);
+const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// Refuses what has to be confirmed first, and topics that no load belongs to.
 ///
@@ -144,6 +147,31 @@ impl Guard {
     /// This broker is none that is sent to any more.
     pub(super) fn leave_out(&mut self, broker: &str) {
         self.without.push(broker.to_owned());
+    }
+
+    /// Waits until a broker that was started answers again, so that what is asked of all of them afterwards reaches it;
+    /// says so when it does not.
+    ///
+    /// # Errors
+    /// [`Failure`] when brokers cannot be asked.
+    pub(super) fn await_broker(&self, name: &str) -> Result<(), Failure> {
+        let Some(admin) = &self.admin else {
+            return Ok(());
+        };
+        let until = Instant::now() + BACK_WITHIN;
+        while Instant::now() < until {
+            let brokers = asked(admin.broker_status(None))?;
+            let mut brokers = brokers.iter();
+            if brokers.any(|broker| broker.broker == name && broker.info.is_ok()) {
+                return Ok(());
+            }
+            std::thread::sleep(LOOK_EVERY);
+        }
+        message::note(&format_args!(
+            "{name} does not answer {} s after it was started: see whether it runs",
+            BACK_WITHIN.as_secs()
+        ));
+        Ok(())
     }
 
     /// Bodies were sent.

@@ -184,6 +184,11 @@ impl<'a> Conductor<'a> {
         course.has_ended() && course.objection.is_none() && self.stop.level() == StopLevel::None
     }
 
+    /// When the search began, RFC 3339.
+    pub(super) fn started_at(&self) -> &str {
+        &self.header.started_at
+    }
+
     /// Names of the brokers that were sent to.
     pub(super) fn brokers(&self) -> Vec<String> {
         let brokers = self.run.iter().flat_map(|(run, _)| &run.target.brokers);

@@ -3,6 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::consequences::Demand;
+use super::consequences::reckon::basis;
+use super::consequences::words::takes_of;
 use super::document::{Answer, AnswerKind};
 use super::words::{signed, sureness};
 use crate::metrics::units::rate;
@@ -26,6 +29,9 @@ pub struct OneLess {
     /// How far the rate that passed is from the model's, as a share of the model's; absent where one of them is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub off_model: Option<f64>,
+    /// What `--demand` takes of the rate that passed; absent without it, and where none passed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub demand: Option<Demand>,
 }
 
 impl OneLess {
@@ -38,6 +44,7 @@ impl OneLess {
         brokers_left: u64,
         whole: &Answer,
         measured: Answer,
+        demand: Option<Demand>,
     ) -> Self {
         let share = brokers_left as f64 / (brokers_left + 1) as f64;
         let pair = |answer: &Answer| {
@@ -54,11 +61,12 @@ impl OneLess {
                 .zip(pair(&measured))
                 .map(|([low, _], (passed, _))| passed / low - 1.0),
             measured,
+            demand,
         }
     }
 
     /// Both in sentences.
-    pub(in crate::report) fn sentences(&self) -> [String; 3] {
+    pub(in crate::report) fn sentences(&self) -> Vec<String> {
         let how = if self.stopped {
             "was stopped"
         } else {
@@ -80,14 +88,19 @@ impl OneLess {
                 "Model of one broker less: none, as the capacity of all was not found".to_owned()
             }
         };
-        [
+        let demand = self.demand.as_ref().map(|demand| {
+            let takes = takes_of(demand, basis(&self.measured));
+            format!("The demand of {} {takes}", rate(demand.per_s))
+        });
+        let said = [
             format!(
                 "One broker less, measured ({} {how}): {}",
                 self.broker, self.measured.sentence
             ),
             format!("Rests on: {}", sureness(&self.measured)),
             model,
-        ]
+        ];
+        said.into_iter().chain(demand).collect()
     }
 }
 
@@ -106,7 +119,7 @@ mod tests {
                 failed_per_s: Some(failed),
                 ..whole.clone()
             };
-            OneLess::new("broker-1", false, 2, &whole, measured)
+            OneLess::new("broker-1", false, 2, &whole, measured, None)
         };
         let fewer = with(AnswerKind::Found, 18_720.0, 19_000.0);
         assert_eq!(
@@ -114,7 +127,10 @@ mod tests {
             Some(20_800.0)
         );
         assert!((fewer.off_model.unwrap() + 0.1).abs() < 1e-9);
-        let [said, _, model] = fewer.sentences();
+        let sentences = fewer.sentences();
+        let [said, _, model] = sentences.as_slice() else {
+            panic!("{sentences:?}");
+        };
         assert!(said.contains("broker-1 was left out"), "{said}");
         assert!(
             model.contains("2 of 3") && model.contains("-10.0%"),

@@ -9,7 +9,7 @@
 mod cost;
 mod figures;
 mod growth;
-mod reckon;
+pub(in crate::report::capacity) mod reckon;
 pub(in crate::report) mod words;
 
 pub use figures::{

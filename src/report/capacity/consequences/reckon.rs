@@ -100,7 +100,8 @@ impl Searched<'_> {
     }
 }
 
-fn basis(answer: &Answer) -> Basis {
+/// How sure the rate that passed is.
+pub(in crate::report::capacity) fn basis(answer: &Answer) -> Basis {
     match answer.answer {
         _ if answer.passed_per_s.is_none() => Basis::Nothing,
         AnswerKind::Found => Basis::Found,

@@ -88,6 +88,11 @@ impl Bounds {
 }
 
 /// What a demand takes of the capacity named before.
+/// What a demand takes of a capacity that is so sure.
+pub(in crate::report::capacity) fn takes_of(demand: &Demand, basis: Basis) -> String {
+    takes(demand, Bounds::of(basis))
+}
+
 fn takes(demand: &Demand, bounds: Bounds) -> String {
     let share = percent(demand.used_share);
     let left = rate(demand.headroom_per_s.abs());
