@@ -375,6 +375,15 @@ fn one_less(given: &Settings) -> Result<Option<OneLessPlan>, ConfigError> {
             ));
         }
     };
+    let left_out = given.without.as_ref().map(|without| &without.value.0);
+    if left_out.is_some_and(|names| names.contains(&broker.value.0)) {
+        return Err(refuse(
+            "one-less",
+            &broker.source,
+            "--without leaves this broker out of all searches",
+            "name one that is sent to",
+        ));
+    }
     Ok(Some(OneLessPlan {
         broker: broker.value.0.clone(),
         commands,

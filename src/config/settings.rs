@@ -443,7 +443,9 @@ settings! {
     /// Then the client finds out by itself. The command has to end once the broker is down: 'ssh b1 systemctl stop
     /// rocketmq'.
     Capacity "one-less-stop" "COMMAND" one_less_stop: Option<Given<ShellCommand>>;
-    /// Start it again by this one, in any case
+    /// Start it again by this one, however the search ends
+    ///
+    /// It too has to end: once the broker is on its way up, not when it is down again.
     Capacity "one-less-start" "COMMAND" one_less_start: Option<Given<ShellCommand>>;
     /// What the cluster has to carry today: tells the share of the capacity that it takes
     Capacity "demand" "RATE" demand: Option<Given<LimitedRate>>;
@@ -457,7 +459,7 @@ settings! {
     Capacity "retention" "TIME" retention: Option<Given<DurationSetting>>;
     /// A price of your own list: tells what a million messages cost (repeatable)
     ///
-    /// broker=0.40/hour (each broker; also /day, /month), disk=0.08/GiB-month (needs --retention), traffic=0.09/GiB
+    /// broker=0.40/hour (each broker that is sent to, no slaves; also /day, /month), disk=0.08/GiB-month (needs --retention), traffic=0.09/GiB
     /// (bodies, counted once, on their way to the brokers). A currency may be named, the same for all:
     /// broker=0.40EUR/hour.
     Capacity "price" "ITEM=AMOUNT/UNIT" price: Given<Vec<Price>>;

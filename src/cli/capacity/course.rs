@@ -78,7 +78,7 @@ impl<'a> Course<'a> {
                 .map(ToString::to_string)
                 .collect(),
             passed_per_s: known.passed_per_s,
-            failed_per_s: known.failed_per_s.filter(|_| !is_limit),
+            failed_per_s: known.failed_per_s,
             bracket_per_s: known
                 .bracket
                 .filter(|_| !is_limit)

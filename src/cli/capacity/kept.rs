@@ -3,13 +3,15 @@
 //! The first line says what is searched, each further one is a step with the whole result of its window. A search
 //! that is started again on the file takes the same way, as what it does next follows from the outcomes alone.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::config::value::DurationSetting;
 use crate::report::RunResult;
 use crate::report::capacity::Step;
 use crate::report::result::SCHEMA_VERSION;
@@ -95,6 +97,7 @@ impl Kept {
             .create(true)
             .open(path)
             .map_err(failed)?;
+        lock(&file).map_err(refused)?;
         let (found, whole) = read(&file, header).map_err(refused)?;
         if found.is_none() {
             file.set_len(0).map_err(failed)?;
@@ -126,28 +129,36 @@ impl Kept {
 const BUDGET: &str = "time_budget";
 
 impl Header {
-    /// Whether the time for the search is another.
-    pub(super) fn has_other_budget(&self, other: &Self) -> bool {
-        self.config.get(BUDGET) != other.config.get(BUDGET)
+    /// Whether the time for the search is longer than that of an earlier part.
+    pub(super) fn has_longer_budget(&self, earlier: &Self) -> bool {
+        self.budget() > earlier.budget()
+    }
+
+    fn budget(&self) -> Option<Duration> {
+        let text = self.config.get(BUDGET)?.as_str()?;
+        text.parse().ok().map(|DurationSetting(time)| time)
     }
 }
 
 impl Kept {
-    /// Leaves this header and so many of the first steps in the file; the rest is gone.
+    /// Leaves this header and so many of the first steps in the file; as it was it may stay beside, with .old at its end.
     ///
     /// # Errors
     /// Why that cannot be written; then the file is as it was.
-    pub(super) fn cut(&mut self, header: &Header, steps: usize) -> Result<(), Refused> {
+    pub(super) fn cut(
+        &mut self,
+        header: &Header,
+        steps: usize,
+        keeps_old: bool,
+    ) -> Result<(), Refused> {
         let path = self.path.clone();
         let refused =
             |error: io::Error| format!("--resume: cannot write to {}: {error}", path.display());
-        self.rewrite(header, steps).map_err(refused)
+        self.rewrite(header, steps, keeps_old).map_err(refused)
     }
 
-    fn rewrite(&mut self, header: &Header, steps: usize) -> io::Result<()> {
-        let mut beside = self.path.clone().into_os_string();
-        beside.push(".new");
-        let beside = PathBuf::from(beside);
+    fn rewrite(&mut self, header: &Header, steps: usize, keeps_old: bool) -> io::Result<()> {
+        let beside = named(&self.path, ".new");
         let mut file = File::create(&beside)?;
         append(&mut file, header)?;
         let mut lines = BufReader::new(File::open(&self.path)?).split(b'\n').skip(1);
@@ -156,8 +167,12 @@ impl Kept {
             file.write_all(b"\n")?;
         }
         file.sync_data()?;
+        if keeps_old {
+            std::fs::copy(&self.path, named(&self.path, ".old"))?;
+        }
         std::fs::rename(&beside, &self.path)?;
         self.file = OpenOptions::new().append(true).open(&self.path)?;
+        lock(&self.file).map_err(io::Error::other)?;
         Ok(())
     }
 }
@@ -168,6 +183,23 @@ pub(super) fn own_topic(path: &Path) -> Option<String> {
     let first = line(&mut BufReader::new(File::open(path).ok()?)).ok()??;
     let header: Header = serde_json::from_str(&first).ok()?;
     header.own_topic.filter(|_| header.kind == KIND)
+}
+
+/// Two searches on one file would take each other's steps.
+fn lock(file: &File) -> Result<(), Refused> {
+    match file.try_lock() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => Err("another search is writing to it".to_owned()),
+        // Some file systems know no locks.
+        Err(TryLockError::Error(_)) => Ok(()),
+    }
+}
+
+/// A file beside this one.
+fn named(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.to_owned().into_os_string();
+    name.push(ending);
+    PathBuf::from(name)
 }
 
 fn append(file: &mut File, line: &impl Serialize) -> io::Result<()> {
@@ -192,11 +224,18 @@ fn read(file: &File, wanted: &Header) -> Result<(Option<Found>, u64), String> {
     if header.kind != KIND || header.schema_version != SCHEMA_VERSION {
         return Err("is of another version: use the one that wrote it, or a new file".to_owned());
     }
-    let differs: Vec<String> = differing(&header.config, &wanted.config);
+    let mut differs = differing(&header.config, &wanted.config);
+    if wanted.has_longer_budget(&header) {
+        differs.retain(|(key, _)| key != BUDGET);
+    }
     if !differs.is_empty() {
         return Err(format!(
             "was begun with other settings ({}): give the same ones, or a new file",
-            differs.join("; ")
+            differs
+                .into_iter()
+                .map(|(_, how)| how)
+                .collect::<Vec<_>>()
+                .join("; ")
         ));
     }
     whole += first.len() as u64;
@@ -238,16 +277,17 @@ fn line(lines: &mut impl BufRead) -> Result<Option<String>, String> {
     }
 }
 
-fn differing(kept: &Map<String, Value>, wanted: &Map<String, Value>) -> Vec<String> {
+/// Settings that are not the same, and how.
+fn differing(kept: &Map<String, Value>, wanted: &Map<String, Value>) -> Vec<(String, String)> {
     let shown = |value: Option<&Value>| value.map_or("not set".to_owned(), Value::to_string);
     let mut keys: Vec<&String> = kept.keys().chain(wanted.keys()).collect();
     keys.sort();
     keys.dedup();
     keys.into_iter()
-        .filter(|key| *key != BUDGET && kept.get(*key) != wanted.get(*key))
+        .filter(|key| kept.get(*key) != wanted.get(*key))
         .map(|key| {
             let (then, now) = (shown(kept.get(key)), shown(wanted.get(key)));
-            format!("{key} was {then}, is {now}")
+            (key.clone(), format!("{key} was {then}, is {now}"))
         })
         .collect()
 }

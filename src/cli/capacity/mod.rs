@@ -106,14 +106,24 @@ fn execute(plan: &CapacityPlan) -> Result<Exit, Failure> {
     if stop.level() > StopLevel::None {
         return Ok(Exit::Interrupted);
     }
-    Ok(match result.capacity.answer {
+    let rest = result.one_less.as_ref().map(|rest| &rest.measured);
+    let rest = rest.map_or(Exit::Success, |rest| exit_of(rest.answer));
+    Ok(match exit_of(result.capacity.answer) {
+        // That the rest of the brokers do not carry the lowest rate is an answer.
+        Exit::Success if rest != Exit::Threshold => rest,
+        exit => exit,
+    })
+}
+
+fn exit_of(answer: AnswerKind) -> Exit {
+    match answer {
         AnswerKind::Found | AnswerKind::AtLeastMax => Exit::Success,
         AnswerKind::BelowMin => Exit::Threshold,
         AnswerKind::Generator | AnswerKind::Moved | AnswerKind::OutOfTime | AnswerKind::Stopped => {
             Exit::Inconclusive
         }
         AnswerKind::Interrupted => Exit::Interrupted,
-    })
+    }
 }
 
 /// Refuses windows of the lowest rate that are too short for an objective's percentile.

@@ -1,5 +1,6 @@
 //! The same search with a broker less: its queues left out, or stopped by a command of the user's.
 
+use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
 use super::course::Course;
@@ -29,15 +30,15 @@ pub(super) fn check(one_less: &OneLessPlan, brokers: &[String]) -> Result<(), Fa
     })
 }
 
-/// Searches again.
+/// Searches again. What fails once there are steps does not take them away: that failure comes beside.
 ///
 /// # Errors
-/// [`Failure`] when the broker cannot be stopped, or there is no answer.
+/// [`Failure`] when there is nothing to tell.
 pub(super) fn search(
     conductor: &mut Conductor<'_>,
     one_less: &OneLessPlan,
     whole: &Answer,
-) -> Result<OneLess, Failure> {
+) -> Result<(Option<OneLess>, Option<Failure>), Failure> {
     progress::one_less(one_less);
     let plan = without(conductor.plan, one_less);
     conductor.guard.leave_out(&one_less.broker);
@@ -47,38 +48,58 @@ pub(super) fn search(
     };
     let mut course = Course::new(&plan, Some(part));
     conductor.replay(&mut course)?;
-    if !course.has_ended() {
-        conductor.quiet_time()?;
-        let stopped = one_less.commands.as_ref().map(Stopped::new).transpose()?;
-        let searched = conductor
-            .wait(&course, StepOutcome::Failed)
-            .and_then(|_| conductor.search(&mut course));
-        // Started again before anything is said of the search.
-        if let Some(stopped) = stopped {
-            stopped.start()?;
-            conductor.guard.await_broker(&one_less.broker)?;
-        }
-        searched?;
+    // No broker is stopped for a search that may not be made.
+    if !course.has_ended() && !conductor.may_go_on(&mut course)? {
+        return Ok((None, None));
     }
+    let failed = if course.has_ended() {
+        None
+    } else {
+        measure(conductor, one_less, &mut course).err()
+    };
     let (answer, left) = (course.answer(), conductor.brokers().len().saturating_sub(1));
+    if answer.steps.is_empty() {
+        return Ok((None, failed));
+    }
     let rest = Searched {
         outlook: &plan.outlook,
         answer: &answer,
         brokers: left,
         started_at: conductor.started_at(),
     };
-    let demand = answer
-        .passed_per_s
-        .and_then(|capacity| rest.demand_of(capacity));
+    let demand = rest.demand_of(1.0);
     let stopped = one_less.commands.is_some();
-    Ok(OneLess::new(
+    let result = OneLess::new(
         &one_less.broker,
         stopped,
         left as u64,
         whole,
         answer,
         demand,
-    ))
+    );
+    Ok((Some(result), failed))
+}
+
+/// The windows, between stopping the broker and starting it again.
+fn measure(
+    conductor: &mut Conductor<'_>,
+    one_less: &OneLessPlan,
+    course: &mut Course<'_>,
+) -> Result<(), Failure> {
+    conductor.quiet_time()?;
+    let stopped = one_less.commands.as_ref().map(Stopped::new).transpose()?;
+    let searched = conductor
+        .wait(course, StepOutcome::Failed)
+        .and_then(|_| conductor.search(course));
+    if let Some(stopped) = stopped {
+        let started = stopped.start();
+        if let (Err(failure), Err(_)) = (&searched, &started) {
+            message::error(&failure.error);
+        }
+        started?;
+        conductor.await_broker(&one_less.broker)?;
+    }
+    searched
 }
 
 fn without(plan: &CapacityPlan, one_less: &OneLessPlan) -> CapacityPlan {
@@ -90,7 +111,7 @@ fn without(plan: &CapacityPlan, one_less: &OneLessPlan) -> CapacityPlan {
     plan
 }
 
-/// A broker that was stopped; started again in any case.
+/// A broker that was stopped; started again however the search ends.
 struct Stopped {
     start: Option<String>,
 }
@@ -98,6 +119,9 @@ struct Stopped {
 impl Stopped {
     fn new(commands: &(String, String)) -> Result<Self, Failure> {
         let (stop, start) = commands;
+        message::note(&format_args!(
+            "should this process be killed before it does so itself, start the broker again: {start}"
+        ));
         // From here on it may be half stopped.
         let stopped = Self {
             start: Some(start.clone()),
@@ -109,21 +133,24 @@ impl Stopped {
     /// # Errors
     /// [`Failure`] when the command fails: the cluster lacks a broker.
     fn start(mut self) -> Result<(), Failure> {
-        match self.start.take() {
-            Some(start) => shell("--one-less-start", &start),
-            None => Ok(()),
-        }
+        self.start.take().map_or(Ok(()), |start| started(&start))
     }
 }
 
 impl Drop for Stopped {
     fn drop(&mut self) {
         if let Some(start) = self.start.take()
-            && let Err(failure) = shell("--one-less-start", &start)
+            && let Err(failure) = started(&start)
         {
-            message::note(&failure.error);
+            message::error(&failure.error);
         }
     }
+}
+
+fn started(start: &str) -> Result<(), Failure> {
+    const TRIES: u32 = 3;
+    let start = || shell("--one-less-start", start);
+    (1..TRIES).fold(start(), |done, _| done.or_else(|_| start()))
 }
 
 /// Runs a command of sh; what it says goes to stderr, as stdout is for results.
@@ -137,6 +164,8 @@ fn shell(option: &str, command: &str) -> Result<(), Failure> {
         .args(["-c", command])
         .stdin(Stdio::null())
         .stdout(std::io::stderr())
+        // Ctrl-C is for the search alone.
+        .process_group(0)
         .status()
         .map_err(|error| failed(format!("cannot be run: {error}")))?;
     if status.success() {

@@ -3,6 +3,7 @@
 //! A topic is the search's own when it was not there before, or when the file of an earlier part names it. No other is
 //! ever deleted.
 
+use std::cell::OnceCell;
 use std::time::{Duration, Instant};
 
 use super::kept;
@@ -46,7 +47,7 @@ enum Deletion {
     Done,
     NotThere,
     /// It may be there, and why.
-    Left(&'static str),
+    Left(String),
 }
 
 /// The topic of one search.
@@ -57,6 +58,8 @@ pub(super) struct OwnTopic<'a> {
     stop: &'a StopSignal,
     /// A command that deletes it; none for an embedded cluster, which it ends with.
     by_hand: Option<String>,
+    /// Brokers that made it.
+    made_on: OnceCell<Vec<String>>,
 }
 
 impl<'a> OwnTopic<'a> {
@@ -90,6 +93,7 @@ impl<'a> OwnTopic<'a> {
             queues,
             admin: safety::admin(plan, target)?,
             stop,
+            made_on: OnceCell::new(),
         };
         if !is_earlier {
             own.refuse_another_s()?;
@@ -160,6 +164,8 @@ impl<'a> OwnTopic<'a> {
             .filter(|on| on.outcome.is_ok())
             .map(|on| on.broker.as_str())
             .collect();
+        let names = made.iter().map(|name| (*name).to_owned()).collect();
+        let _ = self.made_on.set(names);
         let routed = self.until_routed(made.len());
         let refused = created.iter().find_map(|on| match &on.outcome {
             Err(error) => Some((on, error)),
@@ -234,7 +240,7 @@ impl<'a> OwnTopic<'a> {
         let left = match asked(async {
             tokio::select! {
                 deleted = self.deleted() => deleted,
-                () = self.hurried() => Ok(Deletion::Left("there was no time left to wait for its deletion")),
+                () = self.hurried() => Ok(Deletion::Left("there was no time left to wait for its deletion".to_owned())),
             }
         }) {
             Ok(Deletion::NotThere) => return,
@@ -242,7 +248,7 @@ impl<'a> OwnTopic<'a> {
                 message::note(&format_args!("topic {} deleted", self.name));
                 return;
             }
-            Ok(Deletion::Left(why)) => why.to_owned(),
+            Ok(Deletion::Left(why)) => why,
             Err(failure) => failure.error,
         };
         message::error(&format_args!(
@@ -256,19 +262,29 @@ impl<'a> OwnTopic<'a> {
 
     async fn deleted(&self) -> Result<Deletion, AdminError> {
         let mut deletion = Deletion::NotThere;
+        let mut left: Vec<String> = self.made_on.get().cloned().unwrap_or_default();
         for _ in 0..DELETIONS {
             match self.admin.delete_topic(&self.name).await {
-                Ok(_) => deletion = Deletion::Done,
+                Ok(deleted) => {
+                    deletion = Deletion::Done;
+                    left.retain(|broker| !deleted.brokers.contains(broker));
+                }
                 // It is gone already, or was never made.
                 Err(AdminError::Client(ClientError::NoRoute { .. })) => {}
                 Err(error) => return Err(error),
             }
             tokio::time::sleep(LOOK_AGAIN).await;
             if !self.is_there().await? {
-                return Ok(deletion);
+                // A broker that is not there now comes back with it.
+                return Ok(match left.is_empty() {
+                    true => deletion,
+                    false => Deletion::Left(format!("{} could not be asked", left.join(", "))),
+                });
             }
         }
-        Ok(Deletion::Left("messages that still come make it anew"))
+        Ok(Deletion::Left(
+            "messages that still come make it anew".to_owned(),
+        ))
     }
 
     /// Returns some time after a stop at once was asked for.
@@ -327,6 +343,7 @@ mod tests {
         OwnTopic {
             name: format!("{PREFIX}0123456789abcdef"),
             queues: 8,
+            made_on: OnceCell::new(),
             admin: Admin::new(instance),
             stop,
             by_hand: None,

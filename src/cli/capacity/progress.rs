@@ -29,7 +29,7 @@ pub(super) fn resumed(path: &Path, steps: usize, torn: bool) {
 /// Steps of the file that another time budget does not lead to.
 pub(super) fn left(first: u64, steps: usize) {
     message::note(&format_args!(
-        "--resume: with this --time-budget the search goes another way from step {first} on: {steps} step(s) of the file are left out"
+        "--resume: with this --time-budget the search goes another way from step {first} on: {steps} step(s) are measured again, and stay in the file beside it that ends in .old"
     ));
 }
 
@@ -91,6 +91,14 @@ pub(super) fn one_less(plan: &OneLessPlan) {
         None => "left out",
     };
     message::note(&format_args!("once more, with {} {how}", plan.broker));
+}
+
+/// Why there is no second search.
+pub(super) fn no_one_less(plan: &OneLessPlan, objection: &str) {
+    message::note(&format_args!(
+        "not searched without {}, as {objection}",
+        plan.broker
+    ));
 }
 
 /// A window of the curve begins.

@@ -12,6 +12,7 @@ use crate::client::ClientInstance;
 use crate::client::admin::Admin;
 use crate::client::system_topics::{is_system_topic, refuses_load};
 use crate::config::{CapacityPlan, Target};
+use crate::load::{StopLevel, StopSignal};
 use crate::metrics::units::{bytes, percent, rate};
 
 /// Beyond these a search of somebody's cluster has to be meant.
@@ -154,12 +155,12 @@ impl Guard {
     ///
     /// # Errors
     /// [`Failure`] when brokers cannot be asked.
-    pub(super) fn await_broker(&self, name: &str) -> Result<(), Failure> {
+    pub(super) fn await_broker(&self, name: &str, stop: &StopSignal) -> Result<(), Failure> {
         let Some(admin) = &self.admin else {
             return Ok(());
         };
         let until = Instant::now() + BACK_WITHIN;
-        while Instant::now() < until {
+        while Instant::now() < until && stop.level() < StopLevel::Now {
             let brokers = asked(admin.broker_status(None))?;
             let mut brokers = brokers.iter();
             if brokers.any(|broker| broker.broker == name && broker.info.is_ok()) {
@@ -167,8 +168,8 @@ impl Guard {
             }
             std::thread::sleep(LOOK_EVERY);
         }
-        message::note(&format_args!(
-            "{name} does not answer {} s after it was started: see whether it runs",
+        message::error(&format_args!(
+            "{name} did not answer within {} s after it was started: see whether it runs",
             BACK_WITHIN.as_secs()
         ));
         Ok(())

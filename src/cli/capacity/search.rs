@@ -13,14 +13,15 @@ use super::safety::Guard;
 use super::window::{Cut, Window, spoilt_by};
 use super::{one_less, progress};
 use crate::cli::failure::Failure;
+use crate::cli::message;
 use crate::cli::target::RunningTarget;
 use crate::cli::version::GIT;
 use crate::config::plan::ResolvedSetting;
 use crate::config::{CapacityPlan, Progress};
 use crate::load::{StopLevel, StopSignal};
 use crate::report::capacity::{
-    CapacityResult, CapacityRun, Consequences, Curve, KIND, OneLess, Searched, Step, StepOutcome,
-    WindowFigures,
+    AnswerKind, CapacityResult, CapacityRun, Consequences, Curve, KIND, OneLess, Searched, Step,
+    StepOutcome, WindowFigures,
 };
 use crate::report::result::{Run, SCHEMA_VERSION, Tool};
 use crate::report::{Host, RunResult};
@@ -92,11 +93,24 @@ impl Beyond {
         {
             self.curve = conductor.curve(whole, per_s)?;
         }
-        let one_less = conductor.plan.one_less.as_ref();
-        if let Some(one_less) = one_less.filter(|_| conductor.goes_on(whole)) {
-            self.one_less = Some(one_less::search(conductor, one_less, &whole.answer())?);
+        let plan = conductor.plan;
+        let is_over = whole.has_ended() && conductor.stop.level() == StopLevel::None;
+        let Some(one_less) = plan.one_less.as_ref().filter(|_| is_over) else {
+            return Ok(());
+        };
+        let answer = whole.answer();
+        let objection = match (&whole.objection, answer.answer) {
+            (Some(objection), _) => Some(objection.as_str()),
+            (None, AnswerKind::BelowMin) => Some("all brokers do not carry the lowest rate"),
+            (None, _) => None,
+        };
+        if let Some(objection) = objection {
+            progress::no_one_less(one_less, objection);
+            return Ok(());
         }
-        Ok(())
+        let (found, failed) = one_less::search(conductor, one_less, &answer)?;
+        self.one_less = found;
+        failed.map_or(Ok(()), Err)
     }
 }
 
@@ -122,8 +136,8 @@ pub(super) struct Conductor<'a> {
     /// Steps of an earlier part that are still to be gone through.
     earlier: std::vec::IntoIter<KeptStep>,
     resumed: Option<u64>,
-    /// They were made with another time budget.
-    other_budget: bool,
+    /// They were made with a shorter time budget.
+    longer_budget: bool,
     backlog: Option<Backlog>,
     pub(super) guard: Guard,
     /// Windows made and kept, those of the curve too.
@@ -142,12 +156,12 @@ impl<'a> Conductor<'a> {
         mut header: Header,
     ) -> Result<Self, Failure> {
         let guard = Guard::new(plan, target)?;
-        let (mut kept, mut earlier, mut other_budget) = (None, Vec::new(), false);
+        let (mut kept, mut earlier, mut longer_budget) = (None, Vec::new(), false);
         if let Some(path) = &plan.resume {
             let (file, found) = Kept::open(path, &header).map_err(Failure::own)?;
             kept = Some(file);
             if let Some(found) = found {
-                other_budget = header.has_other_budget(&found.header);
+                longer_budget = header.has_longer_budget(&found.header);
                 (header.id, header.started_at) = (found.header.id, found.header.started_at);
                 earlier = found.steps;
                 progress::resumed(path, earlier.len(), found.torn);
@@ -159,9 +173,9 @@ impl<'a> Conductor<'a> {
             stop,
             header,
             kept,
-            resumed: (!earlier.is_empty()).then_some(earlier.len() as u64),
+            resumed: None,
             earlier: earlier.into_iter(),
-            other_budget,
+            longer_budget,
             backlog: None,
             guard,
             windows: 0,
@@ -182,6 +196,20 @@ impl<'a> Conductor<'a> {
     /// Whether more is to be measured once a search is over.
     fn goes_on(&self, course: &Course<'_>) -> bool {
         course.has_ended() && course.objection.is_none() && self.stop.level() == StopLevel::None
+    }
+
+    /// Whether a next window might be made; says why not.
+    pub(super) fn may_go_on(&mut self, course: &mut Course<'_>) -> Result<bool, Failure> {
+        course.objection = self.guard.objection(0.0)?;
+        if let Some(objection) = &course.objection {
+            message::note(&format_args!("no more is measured, as {objection}"));
+        }
+        Ok(course.objection.is_none())
+    }
+
+    /// Waits until a broker that was started answers again, unless it is to end at once.
+    pub(super) fn await_broker(&self, name: &str) -> Result<(), Failure> {
+        self.guard.await_broker(name, self.stop)
     }
 
     /// When the search began, RFC 3339.
@@ -241,10 +269,10 @@ impl<'a> Conductor<'a> {
         let Some(KeptStep { step, part, result }) = self.earlier.next() else {
             return Ok(None);
         };
-        let is_next = step.purpose == purpose
-            && part == course.part
+        let is_next = part == course.part
+            && step.purpose == purpose
             && (step.window.offered_per_s / per_s - 1.0).abs() < 1e-9;
-        if !is_next && self.other_budget {
+        if !is_next && part == course.part && self.longer_budget {
             self.leave_earlier(&step)?;
             return Ok(None);
         }
@@ -252,7 +280,7 @@ impl<'a> Conductor<'a> {
             let of = |part: &Option<String>| part.as_deref().unwrap_or("all brokers").to_owned();
             return Err(Failure::own(format_args!(
                 "--resume: step {} in the file is {} at {}/s of {}, where this build takes {purpose} at {per_s}/s of {}: \
-                 it was written by another version, or with another --one-less or --curve; give a new file",
+                 it was written by another version, or with another --one-less; give a new file",
                 step.number,
                 step.purpose,
                 step.window.offered_per_s,
@@ -262,6 +290,7 @@ impl<'a> Conductor<'a> {
         }
         self.seen(course, &result)?;
         self.windows += 1;
+        self.resumed = Some(self.windows);
         let seconds = result.window.warmup_s + step.window.measured_s;
         self.guard
             .sent(step.window.offered_per_s * seconds * self.plan.window.size_mix().mean());
@@ -269,16 +298,22 @@ impl<'a> Conductor<'a> {
         Ok(Some(step))
     }
 
-    /// With another time budget the way is another from here on: what was kept of it is measured again.
+    /// With a longer time budget the way is another from here on: what was kept of it is measured again.
     fn leave_earlier(&mut self, first: &Step) -> Result<(), Failure> {
         let left = 1 + self.earlier.len();
         progress::left(first.number, left);
         self.earlier = Vec::new().into_iter();
-        self.other_budget = false;
-        self.resumed = Some(self.windows).filter(|steps| *steps > 0);
+        self.take_over(true)
+    }
+
+    /// The file is of this time budget from here on, with the steps taken so far.
+    fn take_over(&mut self, keeps_old: bool) -> Result<(), Failure> {
+        self.longer_budget = false;
         let steps = usize::try_from(self.windows).unwrap_or(usize::MAX);
         match &mut self.kept {
-            Some(file) => file.cut(&self.header, steps).map_err(Failure::own),
+            Some(file) => file
+                .cut(&self.header, steps, keeps_old)
+                .map_err(Failure::own),
             None => Ok(()),
         }
     }
@@ -371,6 +406,9 @@ impl<'a> Conductor<'a> {
         waited: Option<f64>,
     ) -> Result<Step, Failure> {
         let bracket = course.search.bracket();
+        if self.longer_budget {
+            self.take_over(false)?;
+        }
         self.windows += 1;
         let step = Step {
             number: self.windows,

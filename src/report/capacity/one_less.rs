@@ -90,7 +90,10 @@ impl OneLess {
         };
         let demand = self.demand.as_ref().map(|demand| {
             let takes = takes_of(demand, basis(&self.measured));
-            format!("The demand of {} {takes}", rate(demand.per_s))
+            format!(
+                "Of what the brokers left carry, the demand of {} {takes}",
+                rate(demand.per_s)
+            )
         });
         let said = [
             format!(
@@ -100,7 +103,9 @@ impl OneLess {
             format!("Rests on: {}", sureness(&self.measured)),
             model,
         ];
-        said.into_iter().chain(demand).collect()
+        let [measured, rests, model] = said;
+        let first = [measured, rests];
+        first.into_iter().chain(demand).chain([model]).collect()
     }
 }
 
@@ -128,7 +133,7 @@ mod tests {
         );
         assert!((fewer.off_model.unwrap() + 0.1).abs() < 1e-9);
         let sentences = fewer.sentences();
-        let [said, _, model] = sentences.as_slice() else {
+        let [said, .., model] = sentences.as_slice() else {
             panic!("{sentences:?}");
         };
         assert!(said.contains("broker-1 was left out"), "{said}");

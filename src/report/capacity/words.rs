@@ -49,6 +49,9 @@ pub fn sentence(answer: &Answer) -> String {
         AnswerKind::Generator => {
             let limit = answer.generator_limit.as_deref().unwrap_or("its verdict");
             match answer.passed_per_s {
+                Some(_) if failed.is_some() => format!(
+                    "No capacity: the generator was disturbed too often ({limit}); at {objectives} {between}"
+                ),
                 Some(_) => format!(
                     "No capacity: the generator ends here ({limit}). The cluster carries at least {passed} at {objectives}"
                 ),

@@ -35,8 +35,8 @@ pub struct Consequences {
 pub enum Basis {
     /// The lower rate of the pair that was found, at which all confirming windows passed.
     Found,
-    /// A lower bound, as `--max` or the generator ended the search: shares, and costs at the capacity, are "at most",
-    /// dates "not before".
+    /// A lower bound, as `--max` or the generator ended the search, or it ended before any rate failed: shares, and costs at
+    /// the capacity, are "at most", dates "not before".
     LowerBound,
     /// A rate that passed in a search without an answer; it was not confirmed.
     Unconfirmed,
@@ -53,7 +53,8 @@ pub struct Demand {
     pub headroom_per_s: f64,
     /// The demand as a share of the capacity; above 1 where it is the larger.
     pub used_share: f64,
-    /// Whether the demand is within the capacity; absent where it is beyond one that may be higher, as its `basis` says.
+    /// Whether the demand is within the capacity; absent where that is not known: beyond the rate that passed and below the
+    /// one that failed, or beyond a capacity that may be higher, as its `basis` says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fits: Option<bool>,
     /// When the growing demand reaches the capacity; absent without `--growth`, and where `fits` is.

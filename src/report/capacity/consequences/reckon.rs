@@ -43,7 +43,7 @@ impl Consequences {
         let Some(per_s) = capacity.filter(|_| is_told) else {
             return is_told.then_some(result);
         };
-        result.demand = searched.demand_of(per_s);
+        result.demand = searched.demand_of(1.0);
         result.one_broker_less = searched.one_broker_less(per_s);
         if outlook.is_empty() {
             return Some(result);
@@ -70,13 +70,22 @@ impl Consequences {
 }
 
 impl Searched<'_> {
-    /// What the demand takes of a capacity, messages per second, above 0; `None` without a demand.
+    /// What the demand takes of a share of what passed, which is all of it where brokers are those of the search; `None`
+    /// without a demand, and where nothing passed.
     #[must_use]
-    pub fn demand_of(&self, capacity: f64) -> Option<Demand> {
+    pub fn demand_of(&self, share: f64) -> Option<Demand> {
         let per_s = self.outlook.demand_per_s?;
-        // More than what passed may still be carried, unless a little more is known to fail.
-        let fits = Some(per_s <= capacity);
-        let fits = fits.filter(|fits| *fits || basis(self.answer) == Basis::Found);
+        let capacity = self.answer.passed_per_s.filter(|per_s| *per_s > 0.0)? * share;
+        // Between the two rates nothing is known; nor is it where the search had no answer.
+        let failed = self.answer.failed_per_s.map(|failed| failed * share);
+        let failed = failed.filter(|_| basis(self.answer) == Basis::Found);
+        let fits = if per_s <= capacity {
+            Some(true)
+        } else {
+            failed
+                .is_some_and(|failed| per_s >= failed)
+                .then_some(false)
+        };
         let from = self.started_at.parse::<Timestamp>().ok();
         let growth = self.outlook.growth.filter(|_| fits.is_some());
         Some(Demand {
@@ -91,11 +100,12 @@ impl Searched<'_> {
     #[allow(clippy::cast_precision_loss, reason = "a number of brokers")]
     fn one_broker_less(&self, capacity: f64) -> Option<OneBrokerLess> {
         let left = self.brokers.checked_sub(1).filter(|left| *left > 0)?;
-        let model_per_s = capacity * (left as f64 / self.brokers as f64);
+        let share = left as f64 / self.brokers as f64;
+        let model_per_s = capacity * share;
         Some(OneBrokerLess {
             brokers_left: left as u64,
             model_per_s,
-            demand: self.demand_of(model_per_s),
+            demand: self.demand_of(share),
         })
     }
 }
@@ -106,6 +116,8 @@ pub(in crate::report::capacity) fn basis(answer: &Answer) -> Basis {
         _ if answer.passed_per_s.is_none() => Basis::Nothing,
         AnswerKind::Found => Basis::Found,
         AnswerKind::AtLeastMax | AnswerKind::Generator => Basis::LowerBound,
+        // Nothing failed yet.
+        _ if answer.failed_per_s.is_none() => Basis::LowerBound,
         AnswerKind::BelowMin
         | AnswerKind::Moved
         | AnswerKind::OutOfTime
@@ -151,6 +163,8 @@ mod tests {
     fn answer(kind: AnswerKind, passed_per_s: Option<f64>) -> Answer {
         Answer {
             answer: kind,
+            // A twentieth more failed.
+            failed_per_s: passed_per_s.map(|per_s| per_s * 1.05),
             passed_per_s,
             ..sample::found().capacity
         }
@@ -218,6 +232,20 @@ mod tests {
             assert_eq!((within.fits, within.used_share), (Some(true), 0.5));
             assert_eq!(within.reached.unwrap().when, When::Later);
         }
+        let between = of(&answer(AnswerKind::Found, Some(1e4)), 2, &demand(10_200.0)).unwrap();
+        assert_eq!(between.demand.unwrap().fits, None, "nothing is known of it");
+        assert_eq!(
+            between.one_broker_less.unwrap().demand.unwrap().fits,
+            Some(false)
+        );
+        let unfailed = Answer {
+            failed_per_s: None,
+            ..answer(AnswerKind::Interrupted, Some(1e4))
+        };
+        assert_eq!(
+            of(&unfailed, 1, &demand(5e3)).unwrap().basis,
+            Basis::LowerBound
+        );
     }
 
     #[test]
@@ -273,7 +301,12 @@ mod tests {
             let with = lower.demand.clone().unwrap();
             prop_assert!((with.used_share * capacity / with.per_s - 1.0).abs() < 1e-9);
             prop_assert!((with.headroom_per_s + with.per_s - capacity).abs() < 1e-6);
-            prop_assert_eq!(with.fits, Some(with.headroom_per_s >= 0.0));
+            let fits = match share {
+                ..=1.0 => Some(true),
+                1.051.. => Some(false),
+                _ => with.fits.filter(|fits| !fits),
+            };
+            prop_assert_eq!(with.fits, fits);
             let less = lower.one_broker_less.unwrap();
             prop_assert_eq!(less.brokers_left, brokers as u64 - 1);
             let all = less.model_per_s * brokers as f64 / less.brokers_left as f64;
@@ -281,7 +314,8 @@ mod tests {
             prop_assert!(less.demand.unwrap().used_share > with.used_share);
             let higher = told(capacity * more).demand.unwrap();
             prop_assert!(higher.used_share <= with.used_share);
-            prop_assert!(higher.fits >= with.fits);
+            let rank = |demand: &Demand| demand.fits.map_or(1, |fits| 2 * u8::from(fits));
+            prop_assert!(rank(&higher) >= rank(&with));
         }
     }
 }
