@@ -27,5 +27,5 @@ def cpu_quota(percent):
         for _ in range(100):
             with contextlib.suppress(OSError):
                 group.rmdir()
-                return
+                break
             time.sleep(0.02)
