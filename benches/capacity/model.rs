@@ -14,7 +14,7 @@ use rmq_bench::stats::search::Outcome;
 pub const LIMIT_S: f64 = 0.010;
 /// Seconds of a window, and around it: warm-up, answers still out, a look whether the backlog is gone.
 pub const WINDOW_S: f64 = 10.0;
-pub const AROUND_S: f64 = 2.0;
+pub const AROUND_S: f64 = 3.5;
 /// A window that cannot meet the objective any more ends early: a percentile of ten times the limit, after a tenth.
 const CUT_SHORT: f64 = 0.1;
 /// Drifts are over so many seconds from the start.
