@@ -392,6 +392,9 @@ fn a_broker_less_is_searched_for_and_held_against_a_model() {
         .iter()
         .filter(|step| step["part"] == "all but broker-1");
     let measured = &one_less["measured"];
+    for (index, step) in measured["steps"].as_array().unwrap().iter().enumerate() {
+        assert_eq!(step["number"], index + 1);
+    }
     assert_eq!(of_rest.count(), measured["steps"].as_array().unwrap().len());
     // On a machine that stalls all the time there may be no pair.
     if result["capacity"]["answer"] == "found" && measured["answer"] == "found" {

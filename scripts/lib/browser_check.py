@@ -260,7 +260,19 @@ class Page:
 
 def of_a_search(result):
     """The charts of a search for a capacity: the curve, and the way to the answer."""
-    steps = result["capacity"]["steps"]
+    charts = {"way-chart": way_of(result["capacity"]["steps"])}
+    if "one_less" in result:
+        charts["one-less-chart"] = way_of(result["one_less"]["measured"]["steps"])
+    if "curve" in result:
+        points = result["curve"]["points"]
+        names = {"p50": "p50_ns", "p99": "p99_ns", "p99.9": "p999_ns"}
+        told = {name: sum(figure in point for point in points) for name, figure in names.items()}
+        charts["curve-chart"] = {name: count for name, count in told.items() if count}
+    return charts
+
+
+def way_of(steps):
+    """The series of one search's way."""
     outcomes = {"passed": "passed", "failed": "failed", "spoilt by the generator": "generator"}
     way = {name: sum(step["outcome"] == outcome for step in steps) for name, outcome in outcomes.items()}
     if not way["spoilt by the generator"]:
@@ -268,13 +280,7 @@ def of_a_search(result):
     known = sum("bracket_per_s" in step for step in steps)
     if known:
         way |= {"capacity at least": known, "capacity at most": known}
-    charts = {"way-chart": way}
-    if "curve" in result:
-        points = result["curve"]["points"]
-        names = {"p50": "p50_ns", "p99": "p99_ns", "p99.9": "p999_ns"}
-        told = {name: sum(figure in point for point in points) for name, figure in names.items()}
-        charts["curve-chart"] = {name: count for name, count in told.items() if count}
-    return charts
+    return way
 
 
 def expected(result):

@@ -12,6 +12,8 @@ pub(super) struct Course<'a> {
     pub(super) part: Option<String>,
     pub(super) search: Search,
     steps: Vec<Step>,
+    /// Windows made for it, those of its curve too.
+    pub(super) windows: u64,
     /// Why it was ended for safety.
     pub(super) objection: Option<String>,
     /// The last finding that spoilt a window, by its code.
@@ -27,6 +29,7 @@ impl<'a> Course<'a> {
             part,
             search: Search::new(limits(plan)),
             steps: Vec::new(),
+            windows: 0,
             objection: None,
             spoilt_by: None,
             ended: None,

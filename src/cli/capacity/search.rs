@@ -290,6 +290,7 @@ impl<'a> Conductor<'a> {
         }
         self.seen(course, &result)?;
         self.windows += 1;
+        course.windows += 1;
         self.resumed = Some(self.windows);
         let seconds = result.window.warmup_s + step.window.measured_s;
         self.guard
@@ -400,7 +401,7 @@ impl<'a> Conductor<'a> {
 
     fn keep(
         &mut self,
-        course: &Course<'_>,
+        course: &mut Course<'_>,
         purpose: &str,
         window: Window,
         waited: Option<f64>,
@@ -410,8 +411,9 @@ impl<'a> Conductor<'a> {
             self.take_over(false)?;
         }
         self.windows += 1;
+        course.windows += 1;
         let step = Step {
-            number: self.windows,
+            number: course.windows,
             purpose: purpose.to_owned(),
             outcome: window.outcome,
             seconds: window.seconds + waited.unwrap_or_default(),
