@@ -106,8 +106,11 @@ fn execute(plan: &CapacityPlan) -> Result<Exit, Failure> {
     if stop.level() > StopLevel::None {
         return Ok(Exit::Interrupted);
     }
-    let rest = result.one_less.as_ref().map(|rest| &rest.measured);
-    let rest = rest.map_or(Exit::Success, |rest| exit_of(rest.answer));
+    let rest = match &result.one_less {
+        Some(rest) => exit_of(rest.measured.answer),
+        None if plan.one_less.is_some() => Exit::Inconclusive,
+        None => Exit::Success,
+    };
     Ok(match exit_of(result.capacity.answer) {
         // That the rest of the brokers do not carry the lowest rate is an answer.
         Exit::Success if rest != Exit::Threshold => rest,

@@ -49,13 +49,10 @@ pub(super) fn search(
     let mut course = Course::new(&plan, Some(part));
     conductor.replay(&mut course)?;
     // No broker is stopped for a search that may not be made.
-    if !course.has_ended() && !conductor.may_go_on(&mut course)? {
-        return Ok((None, None));
-    }
-    let failed = if course.has_ended() {
-        None
-    } else {
+    let failed = if !course.has_ended() && conductor.may_go_on(&mut course)? {
         measure(conductor, one_less, &mut course).err()
+    } else {
+        None
     };
     let (answer, left) = (course.answer(), conductor.brokers().len().saturating_sub(1));
     if answer.steps.is_empty() {

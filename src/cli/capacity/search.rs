@@ -272,7 +272,9 @@ impl<'a> Conductor<'a> {
         let is_next = part == course.part
             && step.purpose == purpose
             && (step.window.offered_per_s / per_s - 1.0).abs() < 1e-9;
-        if !is_next && part == course.part && self.longer_budget {
+        // Another second search is another question; the first, which goes on, comes before any.
+        let is_first_s = course.part.is_none();
+        if !is_next && self.longer_budget && (is_first_s || part == course.part) {
             self.leave_earlier(&step)?;
             return Ok(None);
         }
