@@ -4,6 +4,7 @@
 pub(crate) mod binary;
 pub(crate) mod load;
 pub(crate) mod relay;
+pub(crate) mod search;
 
 use std::time::{Duration, Instant};
 
