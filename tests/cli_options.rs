@@ -261,3 +261,24 @@ fn versions_and_schemas_are_printed() {
         serde_json::from_slice(&schema.get_output().stdout).expect("valid JSON");
     assert_eq!(schema["properties"]["rate"]["default"], "max");
 }
+
+#[test]
+fn capacities_of_brokers_are_one_for_all_or_one_for_each() {
+    for (capacity, said) in [
+        ("6k,4k,2k", "3 numbers for 2 brokers"),
+        ("0", "0 is out of range"),
+    ] {
+        for command in [["broker", "--capacity"], ["produce", "--broker-capacity"]] {
+            rmq_bench()
+                .args(command)
+                .arg(capacity)
+                .assert()
+                .code(2)
+                .stdout("")
+                .stderr(predicate::str::contains(said))
+                .stderr(predicate::str::contains(
+                    "takes one number for all brokers or one for each",
+                ));
+        }
+    }
+}

@@ -65,6 +65,22 @@ impl Default for ClusterSpec {
 }
 
 impl ClusterSpec {
+    /// With brokers of capacities in messages per second: none is no limit, one is that of each broker, more are of one
+    /// broker after the other.
+    #[must_use]
+    pub fn with_capacities(mut self, per_s: &[u64]) -> Self {
+        let with = |capacity_per_s| Behaviour {
+            capacity_per_s,
+            ..self.behaviour.clone()
+        };
+        let others = per_s.iter().enumerate().skip(1);
+        self.per_broker = others
+            .map(|(broker, per_s)| (broker, with(Some(*per_s))))
+            .collect();
+        self.behaviour = with(per_s.first().copied());
+        self
+    }
+
     /// # Errors
     /// [`StartError::IllegalSpec`] for counts out of range.
     pub(super) fn check(&self) -> Result<(), StartError> {

@@ -4,9 +4,12 @@ use clap::Args;
 
 use super::exit::Exit;
 use super::{message, signals, stdout};
-use crate::broker::{Behaviour, ClusterSpec, EmbeddedCluster, Reject, Stall, StartError};
+use crate::broker::{
+    Behaviour, ClusterSpec, EmbeddedCluster, Reject, ServiceTime, Stall, StartError,
+};
 use crate::config::value::{
-    CountSetting, DurationSetting, ShareSetting, SizeSetting, StallSetting,
+    CapacitiesSetting, DurationSetting, ServiceKind, ServiceSetting, ShareSetting, SizeSetting,
+    StallSetting,
 };
 use crate::protocol::ResponseCode;
 
@@ -33,9 +36,15 @@ pub struct BrokerArgs {
     /// Regular stalls, length/period: 200ms/2s is 200 ms of silence every 2 s
     #[arg(long, value_name = "TIME/TIME")]
     pub stall: Option<StallSetting>,
-    /// Most messages per second one broker accepts
-    #[arg(long, value_name = "N")]
-    pub capacity: Option<CountSetting>,
+    /// Most messages per second one broker accepts: one number for all, or one for each: 6k,4k
+    #[arg(long, value_name = "N[,N…]")]
+    pub capacity: Option<CapacitiesSetting>,
+    /// How long a message takes at a capacity: fixed, or exponential with that mean
+    #[arg(long, value_name = "KIND", default_value = "fixed")]
+    pub service: ServiceSetting,
+    /// Seed of exponential service times
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
     /// Refuse every send with this response code
     #[arg(long, value_name = "CODE")]
     pub reject: Option<i32>,
@@ -52,6 +61,16 @@ pub struct BrokerArgs {
 
 /// Does `broker`: runs until the time is over or a signal comes, then says what arrived.
 pub(crate) fn run(args: &BrokerArgs) -> Exit {
+    if let Some(capacity) = &args.capacity
+        && let Err(reason) = capacity.fit(args.brokers.into())
+    {
+        message::error(&format_args!("--capacity {capacity}: {reason}"));
+        message::hint(&format_args!(
+            "--capacity takes {}",
+            CapacitiesSetting::TAKES
+        ));
+        return Exit::Usage;
+    }
     match serve(args) {
         Ok(exit) => exit,
         Err(error) => {
@@ -84,12 +103,16 @@ fn serve(args: &BrokerArgs) -> Result<Exit, StartError> {
             length: stall.length,
             every: stall.every,
         }),
-        capacity_per_s: args.capacity.map(|capacity| capacity.0),
+        service_time: match args.service.0 {
+            ServiceKind::Fixed => ServiceTime::Fixed,
+            ServiceKind::Exponential => ServiceTime::Exponential { seed: args.seed },
+        },
         reject,
         disk_percent: args.disk_ratio.map(whole_percent),
         ..Behaviour::default()
     };
-    let cluster = EmbeddedCluster::start(ClusterSpec {
+    let capacities = args.capacity.as_ref();
+    let spec = ClusterSpec {
         brokers: usize::from(args.brokers),
         queues: args.queues,
         namesrv_port: args.namesrv_port,
@@ -97,7 +120,10 @@ fn serve(args: &BrokerArgs) -> Result<Exit, StartError> {
         kept_bytes: usize::try_from(args.keep.0).unwrap_or(usize::MAX),
         behaviour,
         ..ClusterSpec::default()
-    })?;
+    };
+    let cluster = EmbeddedCluster::start(
+        spec.with_capacities(capacities.map_or(&[], CapacitiesSetting::per_s)),
+    )?;
     let address = cluster.namesrv_address();
     message::note(&format_args!(
         "an embedded cluster, not Apache RocketMQ: rmq-bench --namesrv {address}"

@@ -59,24 +59,18 @@ fn spec(settings: &EmbeddedSettings) -> ClusterSpec {
         },
         None => Checks::default(),
     };
-    let behaviour = |capacity_per_s: Option<u64>| Behaviour {
+    let behaviour = Behaviour {
         delay: settings.delay,
         stall,
-        capacity_per_s,
         service_time: settings.service_time,
         checks,
         ..Behaviour::default()
     };
-    let capacities = settings.capacity_per_s.iter();
-    ClusterSpec {
+    let spec = ClusterSpec {
         brokers: settings.brokers,
         queues: settings.queues,
-        behaviour: behaviour(settings.capacity_per_s.first().copied()),
-        per_broker: capacities
-            .enumerate()
-            .skip(1)
-            .map(|(index, per_s)| (index, behaviour(Some(*per_s))))
-            .collect(),
+        behaviour,
         ..ClusterSpec::default()
-    }
+    };
+    spec.with_capacities(&settings.capacity_per_s)
 }

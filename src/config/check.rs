@@ -11,8 +11,8 @@ use super::error::ConfigError;
 use super::setting::{Given, Source};
 use super::settings::Settings;
 use super::value::{
-    ArrivalsSetting, BatchSetting, CountSetting, DurationSetting, RateSetting, ShareSetting,
-    SizeSetting,
+    ArrivalsSetting, BatchSetting, CapacitiesSetting, CountSetting, DurationSetting, RateSetting,
+    ShareSetting, SizeSetting,
 };
 use crate::load::SendMode;
 
@@ -122,23 +122,13 @@ fn counts(settings: &Settings) -> Result<(), ConfigError> {
 
 fn capacities(settings: &Settings) -> Result<(), ConfigError> {
     const KEY: &str = "broker-capacity";
-    const MOST: u64 = 1_000_000_000;
     let Some(given) = &settings.broker_capacity else {
         return Ok(());
     };
-    let per_s = given.value.per_s();
-    if let Some(wrong) = per_s.iter().find(|per_s| !(1..=MOST).contains(*per_s)) {
-        let reason = format!("{wrong} is out of range");
-        let hint = format!("--{KEY} takes 1 to {MOST}");
-        return Err(refuse(KEY, &given.source, reason, hint));
-    }
-    let brokers = settings.brokers.value.0;
-    if per_s.len() > 1 && per_s.len() as u64 != brokers {
-        let reason = format!("{} numbers for {brokers} brokers", per_s.len());
-        let hint = "give one for all, or one for each of --brokers".to_owned();
-        return Err(refuse(KEY, &given.source, reason, hint));
-    }
-    Ok(())
+    given.value.fit(settings.brokers.value.0).map_err(|reason| {
+        let hint = format!("--{KEY} takes {}", CapacitiesSetting::TAKES);
+        refuse(KEY, &given.source, reason, hint)
+    })
 }
 
 fn durations(settings: &Settings) -> Result<(), ConfigError> {

@@ -1,6 +1,7 @@
 //! What embedded brokers accept: `5k` of each, or `5k,3k` of one broker after the other.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use super::{CountSetting, ValueError};
@@ -10,10 +11,28 @@ use super::{CountSetting, ValueError};
 pub struct CapacitiesSetting(Vec<u64>);
 
 impl CapacitiesSetting {
+    /// What it takes, as hints say it.
+    pub const TAKES: &str = "one number for all brokers or one for each, 1 to 1000000000";
+    const RANGE: RangeInclusive<u64> = 1..=1_000_000_000;
+
     /// Messages per second, in the order of the brokers.
     #[must_use]
     pub fn per_s(&self) -> &[u64] {
         &self.0
+    }
+
+    /// Whether so many brokers can have these capacities.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub fn fit(&self, brokers: u64) -> Result<(), String> {
+        if let Some(wrong) = self.0.iter().find(|per_s| !Self::RANGE.contains(per_s)) {
+            return Err(format!("{wrong} is out of range"));
+        }
+        if self.0.len() > 1 && self.0.len() as u64 != brokers {
+            return Err(format!("{} numbers for {brokers} brokers", self.0.len()));
+        }
+        Ok(())
     }
 }
 
@@ -53,6 +72,15 @@ mod tests {
         }
         for text in ["", "5k,", "5k;3k", "5k/s"] {
             assert!(text.parse::<CapacitiesSetting>().is_err(), "{text}");
+        }
+        for (text, brokers, fits) in [
+            ("5k", 7, true),
+            ("5k,3k", 2, true),
+            ("5k,3k", 3, false),
+            ("0", 1, false),
+        ] {
+            let given: CapacitiesSetting = text.parse().unwrap();
+            assert_eq!(given.fit(brokers).is_ok(), fits, "{text} {brokers}");
         }
     }
 }
