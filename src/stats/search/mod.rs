@@ -7,10 +7,10 @@
 //! so that the distribution is over the noise as well, as in adaptive psychometric procedures (`posterior`).
 //!
 //! 1. **Probe**: from the lowest rate, doubled until a window fails.
-//! 2. **Bisect**: at the middle of the distribution and a little beside it, until it is as narrow as wanted.
-//! 3. **Confirm**: the upper end has to fail in two of three windows, then the lower one to pass in all of
-//!    [`Limits::confirm`]; the lower end is the last thing measured. What contradicts them goes into the distribution, and the
-//!    search goes on.
+//! 2. **Bisect**: at the middle of the distribution and beside it, until it is as narrow as wanted.
+//! 3. **Confirm**: a pair as wide as wanted. Its upper end has to fail in two of three windows, then the lower one to pass in
+//!    all of [`Limits::confirm`]; the lower end is the last thing measured. What contradicts them goes into the
+//!    distribution, and the search goes on.
 //!
 //! The answer is a pair, the highest rate confirmed and the lowest that failed, and the chance that the capacity
 //! lies between them. A capacity that moves while it is looked for has none, and is said to be inconclusive. The state
@@ -156,8 +156,9 @@ struct Pair {
     low_passed: u32,
 }
 
-/// Rates are tried in the middle of the distribution and at these quantiles, in turn.
-const QUANTILES: [f64; 3] = [0.5, 0.3, 0.7];
+/// Rates are tried at these quantiles of the distribution, in turn. Those far from the middle tell how large the noise is:
+/// in the middle half of the windows pass whatever it is.
+const QUANTILES: [f64; 5] = [0.5, 0.1, 0.9, 0.3, 0.7];
 /// Windows near the capacity before anything is confirmed.
 const FEWEST: usize = 8;
 /// Windows the generator spoils in a row before it is called the limit.
@@ -167,7 +168,7 @@ const SPOILT_BEFORE: usize = 10;
 /// Windows at the lowest rate that have to fail before that is the answer.
 const FLOOR_FAILS: u32 = 2;
 /// Of the chance that the capacity lies outside, so much is left to what the hypotheses of noise do not cover.
-const TIGHTER: f64 = 0.7;
+const TIGHTER: f64 = 0.6;
 /// A pair that was confirmed may be so much less sure than wanted: its confirmation has moved the distribution.
 const SLACK: f64 = 0.2;
 /// Chance above which a capacity is said to move.
@@ -346,6 +347,7 @@ impl Search {
             if !self.time_for(confirmation) {
                 return Phase::Done(Ending::OutOfTime);
             }
+            let (low, high) = self.widened(low, high);
             return Phase::Confirm(Pair {
                 low,
                 high,
@@ -400,6 +402,18 @@ impl Search {
             return Ending::OutOfTime;
         }
         Ending::Found
+    }
+
+    /// A pair as wide as wanted, around the middle of a narrower one: nearer to the capacity windows would fail and pass
+    /// by turns, and confirm nothing.
+    fn widened(&self, low: f64, high: f64) -> (f64, f64) {
+        let half = (1.0 + self.limits.precision).sqrt();
+        let middle = (low * high).sqrt();
+        let within = |rate: f64| rate.clamp(self.limits.min_per_s, self.limits.max_per_s);
+        (
+            within(rounded(middle / half, f64::ceil)).min(low),
+            within(rounded(middle * half, f64::floor)).max(high),
+        )
     }
 
     /// Windows at rates within a factor of two of a bracket.

@@ -44,7 +44,7 @@ struct Lasting {
 }
 
 /// Noise of a window, as a share of the capacity.
-const DEVIATIONS: [f64; 5] = [0.003, 0.01, 0.025, 0.06, 0.15];
+const DEVIATIONS: [f64; 6] = [0.003, 0.01, 0.02, 0.04, 0.07, 0.14];
 /// Windows that fail for another reason, a share of all, and how much is laid on that.
 const STALLS: [(f64, f64); 3] = [(0.0, 0.5), (0.08, 0.3), (0.2, 0.2)];
 /// Windows that pass at any rate.
@@ -67,7 +67,7 @@ const LASTING: [(Lasting, f64); 2] = [
             share: 0.9,
             correlation: 0.93,
         },
-        0.15,
+        0.2,
     ),
 ];
 /// Values that lasting noise takes, in standard deviations.
