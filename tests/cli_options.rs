@@ -281,4 +281,13 @@ fn capacities_of_brokers_are_one_for_all_or_one_for_each() {
                 ));
         }
     }
+    // Without a capacity they would mean nothing.
+    for option in [["--service", "exponential"], ["--seed", "7"]] {
+        rmq_bench()
+            .arg("broker")
+            .args(option)
+            .assert()
+            .code(2)
+            .stderr(predicate::str::contains("--capacity"));
+    }
 }

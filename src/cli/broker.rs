@@ -40,10 +40,15 @@ pub struct BrokerArgs {
     #[arg(long, value_name = "N[,N…]")]
     pub capacity: Option<CapacitiesSetting>,
     /// How long a message takes at a capacity: fixed, or exponential with that mean
-    #[arg(long, value_name = "KIND", default_value = "fixed")]
+    #[arg(
+        long,
+        value_name = "KIND",
+        default_value = "fixed",
+        requires = "capacity"
+    )]
     pub service: ServiceSetting,
     /// Seed of exponential service times
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "capacity")]
     pub seed: u64,
     /// Refuse every send with this response code
     #[arg(long, value_name = "CODE")]
