@@ -18,6 +18,11 @@ use support::cluster;
 fn a_search_that_cannot_be_is_refused_with_the_way_out() {
     for (arguments, said) in [
         (vec!["--rate", "5k"], "unexpected argument '--rate'"),
+        (vec!["-r", "5k"], "--min and --max bound them"),
+        (
+            vec!["--trace", "1%"],
+            "traces go to a topic of RocketMQ's own",
+        ),
         (vec!["--mode", "oneway"], "asks for no answer"),
         (vec!["--min", "5k", "--max", "2k"], "is not below --max"),
         (vec!["--objective", "p99>10ms"], "asks for a bad figure"),

@@ -19,7 +19,7 @@ mod model;
 use std::thread;
 
 use methods::Found;
-use model::{AROUND_S, Cluster, Course, Noise, Run, WINDOW_S};
+use model::{AROUND_S, Cluster, Course, Noise, Run, Spare, WINDOW_S};
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 use rmq_bench::stats::search::{Ending, Limits};
@@ -41,12 +41,13 @@ const LIMITS: Limits = Limits {
 const STEADY: Cluster = Cluster {
     served_per_s: 0.0,
     noise: Noise::White(0.01),
+    spare: Spare::ByLimit,
     measured: 0.1,
     stalled: 0.0,
     course: Course::Steady,
 };
 
-const NOISES: [(&str, Cluster); 8] = [
+const NOISES: [(&str, Cluster); 12] = [
     ("normal, 1 %", STEADY),
     (
         "normal, 4 %",
@@ -100,6 +101,42 @@ const NOISES: [(&str, Cluster); 8] = [
         "normal, 1 %, the percentile measured within 30 %",
         Cluster {
             measured: 0.3,
+            ..STEADY
+        },
+    ),
+    (
+        "normal, 2 %, a tenth to spare",
+        Cluster {
+            noise: Noise::White(0.02),
+            spare: Spare::Share(0.1),
+            ..STEADY
+        },
+    ),
+    (
+        "normal, 4 %, a tenth to spare, the percentile within 30 %",
+        Cluster {
+            noise: Noise::White(0.04),
+            spare: Spare::Share(0.1),
+            measured: 0.3,
+            ..STEADY
+        },
+    ),
+    (
+        "lasting (AR(1), 0.9), 2 %, a tenth to spare",
+        Cluster {
+            noise: Noise::Lasting {
+                deviation: 0.02,
+                correlation: 0.9,
+            },
+            spare: Spare::Share(0.1),
+            ..STEADY
+        },
+    ),
+    (
+        "heavy tails (t, 3), 2 %, a third to spare",
+        Cluster {
+            noise: Noise::Heavy(0.02),
+            spare: Spare::Share(0.33),
             ..STEADY
         },
     ),

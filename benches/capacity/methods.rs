@@ -24,13 +24,22 @@ pub fn search(mut run: Run, limits: Limits) -> Found {
     loop {
         match search.next() {
             Next::Step(step) => {
-                let (outcome, seconds) = run.window(step.per_s);
-                search.record(outcome, seconds);
+                let window = run.window(step.per_s);
+                search.record(window.outcome, window.seconds);
             }
             Next::Answer(answer) => {
+                // That the capacity is beyond what may be tried is an answer, and here it is never so.
+                let pair = match answer.ending {
+                    Ending::BelowMin => Some((0.0, limits.min_per_s)),
+                    Ending::AboveMax => Some((limits.max_per_s, limits.max_per_s)),
+                    _ => answer.bracket,
+                };
                 return Found {
-                    pair: answer.bracket,
-                    inconclusive: answer.ending != Ending::Found,
+                    pair,
+                    inconclusive: matches!(
+                        answer.ending,
+                        Ending::Moved(_) | Ending::OutOfTime | Ending::Generator
+                    ),
                     confidence: answer.confidence,
                     seconds: run.seconds,
                     windows: run.windows,
@@ -46,7 +55,7 @@ pub fn bisection(mut run: Run, limits: Limits) -> Found {
     let (mut low, mut high) = (0.0, limits.max_per_s);
     let mut rate = limits.min_per_s;
     while run.seconds < limits.budget_s {
-        if run.window(rate).0 == Outcome::Passed {
+        if run.window(rate).outcome == Outcome::Passed {
             low = rate;
             if rate >= limits.max_per_s {
                 break;
@@ -59,7 +68,7 @@ pub fn bisection(mut run: Run, limits: Limits) -> Found {
     }
     while low > 0.0 && high / low - 1.0 > limits.precision && run.seconds < limits.budget_s {
         let rate = (low + high) / 2.0;
-        if run.window(rate).0 == Outcome::Passed {
+        if run.window(rate).outcome == Outcome::Passed {
             low = rate;
         } else {
             high = rate;

@@ -1,7 +1,7 @@
 //! Clusters that never were: what a window at a rate shows is drawn from a model whose capacity is known.
 //!
 //! A cluster serves so many messages a second; the 99th percentile of its response time is that of a single server with
-//! exponential service times, ln 100 over what it has to spare, and grows with the window where it has nothing to spare.
+//! exponential service times, the inverse of what it has to spare, and grows with the window where it has nothing to spare.
 //! The objective is met up to the rate whose percentile is the limit: the capacity. Noise moves the rate of service from
 //! window to window, with a median of 1, and the measured percentile besides.
 
@@ -15,8 +15,8 @@ pub const LIMIT_S: f64 = 0.010;
 /// Seconds of a window, and around it: warm-up, answers still out, a look whether the backlog is gone.
 pub const WINDOW_S: f64 = 10.0;
 pub const AROUND_S: f64 = 3.5;
-/// A window that cannot meet the objective any more ends early: a percentile of ten times the limit, after a tenth.
-const CUT_SHORT: f64 = 0.1;
+/// A window ends early once more messages were late than may be of all: this is looked at once a second.
+const MAY_BE_LATE: f64 = 0.01;
 /// Drifts are over so many seconds from the start.
 pub const DRIFT_S: f64 = 600.0;
 
@@ -33,6 +33,15 @@ pub enum Noise {
     Skewed(f64),
 }
 
+/// What a cluster has to spare at its capacity: the less, the more suddenly its percentile rises there.
+#[derive(Debug, Clone, Copy)]
+pub enum Spare {
+    /// That of a single server whose percentile is the limit: 0.3 to 3 % of what it serves.
+    ByLimit,
+    /// This share of what it serves.
+    Share(f64),
+}
+
 /// A cluster, and how it is seen.
 #[derive(Debug, Clone, Copy)]
 pub struct Cluster {
@@ -40,6 +49,8 @@ pub struct Cluster {
     pub served_per_s: f64,
     /// How that differs from window to window, as a share.
     pub noise: Noise,
+    /// What it has to spare at its capacity.
+    pub spare: Spare,
     /// Standard deviation of the logarithm of the measured percentile.
     pub measured: f64,
     /// Share of the windows with a stall, which fail.
@@ -70,6 +81,13 @@ impl Course {
     }
 }
 
+/// A window that is over.
+#[derive(Debug, Clone, Copy)]
+pub struct Window {
+    pub outcome: Outcome,
+    pub seconds: f64,
+}
+
 /// The same cluster, window after window.
 pub struct Run {
     cluster: Cluster,
@@ -82,7 +100,15 @@ pub struct Run {
 impl Cluster {
     /// The highest rate that meets the objective when there is no noise.
     pub fn capacity_per_s(&self) -> f64 {
-        self.served_per_s - 100_f64.ln() / LIMIT_S
+        self.served_per_s - self.spare_per_s()
+    }
+
+    /// What it has to spare there.
+    fn spare_per_s(&self) -> f64 {
+        match self.spare {
+            Spare::ByLimit => 100_f64.ln() / LIMIT_S,
+            Spare::Share(share) => self.served_per_s * share,
+        }
     }
 
     pub fn run(self, random: Xoshiro256PlusPlus) -> Run {
@@ -136,12 +162,13 @@ impl Run {
         self.cluster.served_per_s * self.cluster.course.factor(self.seconds) * self.noise()
     }
 
-    /// A window at a rate, and how many seconds it took.
-    pub fn window(&mut self, per_s: f64) -> (Outcome, f64) {
+    /// A window at a rate.
+    pub fn window(&mut self, per_s: f64) -> Window {
         let served = self.served_per_s();
+        let limit_at = self.cluster.spare_per_s();
         let spare = served - per_s;
         let percentile = if spare > 0.0 {
-            (100_f64.ln() / spare).min(WINDOW_S)
+            (LIMIT_S * limit_at / spare).min(WINDOW_S)
         } else {
             LIMIT_S.max(WINDOW_S * -spare / served)
         };
@@ -153,17 +180,22 @@ impl Run {
             measured
         };
         let passed = measured <= LIMIT_S;
-        let clear = measured > 10.0 * LIMIT_S;
-        let taken = AROUND_S + WINDOW_S * if clear { CUT_SHORT } else { 1.0 };
-        self.seconds += taken;
+        let late = MAY_BE_LATE.powf(LIMIT_S / measured);
+        let lasts = if passed {
+            WINDOW_S
+        } else {
+            (WINDOW_S * MAY_BE_LATE / late).ceil().min(WINDOW_S)
+        };
+        let seconds = AROUND_S + lasts;
+        self.seconds += seconds;
         self.windows += 1;
-        (
-            if passed {
+        Window {
+            outcome: if passed {
                 Outcome::Passed
             } else {
                 Outcome::Failed
             },
-            taken,
-        )
+            seconds,
+        }
     }
 }

@@ -55,24 +55,34 @@ against an embedded cluster on this machine, the first that it then held with th
 /// Under `capacity --help`.
 pub const CAPACITY: &str = "\
 Examples:
-  rmq-bench capacity -n HOST:9876 --objective 'p99<10ms' -o capacity.json
-      the highest rate whose 99th percentile stays below 10 ms; some 30 windows, six to ten minutes
-  rmq-bench capacity -n HOST:9876 --min 5k --max 100k --step-time 30s --time-budget 1h --resume steps.ndjson
-      longer windows; after Ctrl-C the same command goes on where it was
-  rmq-bench capacity -n HOST:9876 -m sync -w 256 -s 4KiB --objective 'p999<50ms' --objective 'error_rate<0.01%'
-      all modes and messages of produce; every objective has to hold
-  rmq-bench capacity -n HOST:9876 --demand 30k --growth 3%/month --price broker=0.40EUR/hour -o capacity.md
-      what the answer means: the share that 30,000/s take, when they reach it, what one broker less would leave (a
-      model), and what a million messages cost
-  rmq-bench capacity -n HOST:9876 --dry-run
+  rmq-bench capacity -n HOST:9876 --max 100k --dry-run
       what it would send at most, and nothing is sent
+  rmq-bench capacity -n HOST:9876 --max 100k --yes --own-topic -o capacity.html
+      the highest rate whose 99th percentile stays below 10 ms and whose losses
+      below 0.1 %; some 40 to 80 windows, 7 to 15 minutes, and two for the curve
+  rmq-bench capacity -n HOST:9876 --min 5k --max 100k --yes --step-time 30s \\
+      --time-budget 1h --resume steps.ndjson
+      longer windows; after Ctrl-C the same command goes on where it was
+  rmq-bench capacity -n HOST:9876 -m sync -w 256 -s 4KiB --max 50k --yes \\
+      --objective 'p999<50ms' --objective 'error_rate<0.01%'
+      all modes but oneway; every objective has to hold
+  rmq-bench capacity -n HOST:9876 --max 100k --yes --demand 30k \\
+      --growth 3%/month --price broker=0.40EUR/hour -o capacity.md
+      what the answer means: the share that 30,000/s take, when they reach it,
+      what one broker less would leave (a model), what a million messages cost
+  rmq-bench capacity --broker-capacity 1k --max 8k --objective 'p99<50ms' \\
+      --precision 20% --curve off
+      an embedded cluster, to see what a search is like; some five minutes
 
-The answer is a pair: a rate at which every confirming window passed, and one at which they failed. A window that the
-generator or its machine spoiled says nothing and is repeated; when that does not help, the generator is the
-limit, and no capacity is told.
+The answer is a pair: a rate that passed in every confirming window, and one that
+failed in two of three. A window that the generator or its machine spoiled says
+nothing and is repeated; when that does not help, the generator is the limit, and
+no capacity is told.
 
-Exit codes: 0 found, or at least --max; 10 below --min; 11 inconclusive: the generator ended first, the capacity
-moved, or the time was over; 130 interrupted.";
+Exit codes: 0 found, or at least --max; 10 below --min; 11 inconclusive: the
+generator ended first, the capacity moved, the time was over, --max-bytes or
+--max-disk stopped it, or the search with one broker less has no answer;
+130 interrupted.";
 
 /// Under `compare --help`.
 pub const COMPARE: &str = "\

@@ -14,7 +14,7 @@ use crate::report::stored::read_document;
 /// Arguments of `report`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ReportArgs {
-    /// JSON result of a run, or of several (--runs), or a bundle
+    /// JSON result of a run, of several (--runs), or of a search (capacity), or a bundle
     #[arg(value_name = "FILE|BUNDLE")]
     file: PathBuf,
     /// Write it to FILE, format by extension: .html, .md, .csv, .txt, .json (repeatable)

@@ -13,6 +13,7 @@ use super::setting::{Given, Heading, RawValue, SettingValue, Source};
 use super::settings::{Settings, setting};
 use super::sources::Sources;
 use super::value::{ArrivalsSetting, LimitedRate, WarmupSetting};
+use crate::load::pacing::pacing;
 use crate::load::{LoadModel, Offered, Rate, SendMode, WarmupEnd};
 
 /// Settings that the search decides itself, and what decides instead.
@@ -47,6 +48,11 @@ const DECIDED: &[(&str, &str)] = &[
     ),
     ("print-config", "--dry-run says what a search would do"),
     ("probe", "the search itself finds out what callers carry"),
+    (
+        "trace",
+        "traces go to a topic of RocketMQ's own: produce has them",
+    ),
+    ("trace-topic", "nothing is traced in a search"),
 ];
 /// Settings that say which topics are sent to.
 const OF_TOPICS: [&str; 3] = ["topic", "topics", "topic-choice"];
@@ -61,7 +67,11 @@ const THOUSAND_SECONDS_NS: NonZeroU64 = NonZeroU64::new(1_000_000_000_000).unwra
 const AROUND: Duration = Duration::from_millis(500);
 /// Windows shorter than this have too few seconds to be judged.
 const SHORTEST: Duration = Duration::from_secs(2);
-const DEFAULT_OBJECTIVES: [&str; 2] = ["p99<10ms", "error_rate<0.1%"];
+const LOSSES: &str = "error_rate<0.1%";
+const DEFAULT_OBJECTIVES: [&str; 2] = ["p99<10ms", LOSSES];
+/// Sends of a tick are late by up to the tick: so many of them fit into the shortest time an objective allows.
+const TICKS_IN_LIMIT: u32 = 10;
+const SHORTEST_TICK: Duration = Duration::from_micros(50);
 
 /// Everything about one search.
 #[derive(Debug, Clone, PartialEq)]
@@ -156,13 +166,7 @@ pub fn resolve_capacity(sources: &Sources) -> Result<CapacityPlan, ConfigError> 
             .resolved
             .retain(|setting| !OF_TOPICS.contains(&setting.key));
     }
-    let objectives = match given.objective.value.as_slice() {
-        [] => DEFAULT_OBJECTIVES
-            .iter()
-            .filter_map(|text| text.parse().ok())
-            .collect(),
-        given => given.to_vec(),
-    };
+    let objectives = objectives(&given.objective.value);
     let resolved = given.written().into_iter().filter_map(|(key, written)| {
         let of_search = setting(key).is_some_and(|setting| setting.heading == Heading::Capacity);
         let (value, source) = written.filter(|_| of_search)?;
@@ -192,10 +196,31 @@ pub fn resolve_capacity(sources: &Sources) -> Result<CapacityPlan, ConfigError> 
     })
 }
 
+/// What was asked for. Response times are those of answered messages: a rate at which brokers refuse the others is
+/// none that they carry, so that their share is always bounded.
+fn objectives(given: &[Objective]) -> Vec<Objective> {
+    let default = |text: &&str| text.parse().ok();
+    if given.is_empty() {
+        return DEFAULT_OBJECTIVES.iter().filter_map(default).collect();
+    }
+    let bounds_losses =
+        |objective: &Objective| ["error_rate", "achieved"].contains(&objective.figure().as_str());
+    let losses = [LOSSES].iter().filter_map(default);
+    let missing = losses.filter(|_| !given.iter().any(bounds_losses));
+    given.iter().cloned().chain(missing).collect()
+}
+
 /// Whether the search decides this setting itself, so that it is none of its options.
 #[must_use]
 pub fn is_decided(key: &str) -> bool {
-    DECIDED.iter().any(|(decided, _)| *decided == key)
+    decided_by(key).is_some()
+}
+
+/// What decides instead of this setting; `None` of those that are options of a search.
+#[must_use]
+pub fn decided_by(key: &str) -> Option<&'static str> {
+    let mut decided = DECIDED.iter();
+    Some(decided.find(|(decided, _)| *decided == key)?.1)
 }
 
 fn refuse(key: &'static str, source: &Source, reason: &str, hint: &str) -> ConfigError {
@@ -328,7 +353,7 @@ fn check_answer(given: &Settings) -> Result<(), ConfigError> {
             "precision",
             &given.precision.source,
             &reason,
-            "5% takes some 30 windows",
+            "5% takes some 40 windows, more where they scatter",
         ));
     }
     let fewest = given.step_time.value.0 * 5;
@@ -338,7 +363,7 @@ fn check_answer(given: &Settings) -> Result<(), ConfigError> {
             "time-budget",
             &given.time_budget.source,
             &reason,
-            "a search takes some 30 windows",
+            "a search takes some 40 windows, and a warm-up before the first ones",
         ));
     }
     Ok(())
@@ -370,7 +395,11 @@ fn one_less(given: &Settings) -> Result<Option<OneLessPlan>, ConfigError> {
             return Err(refuse(
                 key,
                 &given.source,
-                "the other one is missing",
+                if key == "one-less-stop" {
+                    "--one-less-start is missing"
+                } else {
+                    "--one-less-stop is missing"
+                },
                 "a broker that is stopped has to be started again: give --one-less-stop and --one-less-start",
             ));
         }
@@ -462,6 +491,7 @@ impl CapacityPlan {
             period_ns: THOUSAND_SECONDS_NS,
         }));
         plan.load.seed = plan.load.seed.wrapping_add(step);
+        self.pace(&mut plan);
         if settle {
             plan.load.warmup = self.settle.longest();
             plan.load.warmup_ends = if self.settle.is_auto() {
@@ -473,13 +503,25 @@ impl CapacityPlan {
         plan
     }
 
+    /// Where no tick was asked for, one that is short beside what an objective allows: a message is late by up to a tick,
+    /// and that counts.
+    fn pace(&self, plan: &mut RunPlan) {
+        let bounds = self.objectives.iter().filter_map(Objective::response_bound);
+        let shortest = bounds.map(|(limit, _)| limit / TICKS_IN_LIMIT).min();
+        if let (None, Some(shortest)) = (plan.load.tick, shortest) {
+            let usual = pacing(&plan.load, 0).tick;
+            plan.load.tick = Some(usual.min(shortest.max(SHORTEST_TICK)));
+        }
+    }
+
     /// Searches that are made, one after the other.
     #[must_use]
     pub fn searches(&self) -> u32 {
         1 + u32::from(self.one_less.is_some())
     }
 
-    /// Messages of all windows, if each were at the highest rate: no search sends more.
+    /// Messages of all windows, if each were at the highest rate and none failed: retries, and the warm-up of a search
+    /// that is resumed, come on top.
     #[must_use]
     #[allow(clippy::cast_precision_loss, reason = "a bound")]
     pub fn most_messages(&self) -> f64 {
@@ -503,6 +545,12 @@ impl CapacityPlan {
     #[must_use]
     pub fn probe_time(&self) -> Duration {
         self.step_time() + self.settle.longest() + AROUND
+    }
+
+    /// Warm-up of all windows but the first ones.
+    #[must_use]
+    pub fn warm(&self) -> Duration {
+        self.window.load.warmup
     }
 
     /// Measured time of a window.

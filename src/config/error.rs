@@ -130,7 +130,7 @@ impl ConfigError {
         match self {
             Self::Value { hint, .. } | Self::Contradiction { hint, .. } => hint.clone(),
             Self::UnknownKey { .. } => {
-                "keys are the names of the options: see rmq-bench produce --help".to_owned()
+                "keys are the names of the options: see rmq-bench produce --help, or capacity --help".to_owned()
             }
             Self::Syntax { .. } => {
                 "a profile is TOML, one `key = value` per line; rmq-bench --print-config writes one"

@@ -50,7 +50,7 @@ impl Outlook {
             return Err(refuse(
                 "growth",
                 &growth.source,
-                "grows nothing: there is no demand",
+                "grows nothing: there is no demand, as in --demand 30k",
                 "say what the cluster has to carry today, as in --demand 30k",
             ));
         }

@@ -418,7 +418,8 @@ settings! {
     Capacity "max-bytes" "SIZE" max_bytes: Option<Given<SizeSetting>>;
     /// Stop when a broker's disk is fuller than this
     ///
-    /// Brokers are asked before each window; they refuse messages themselves from 90% on.
+    /// Brokers are asked before each window; one that does not answer ends the search too. They refuse messages
+    /// themselves from 90% on. With 100% they are not asked.
     Capacity "max-disk" "SHARE" max_disk: Given<ShareSetting> = "85%";
     /// Go beyond 10,000 messages per second or 10 GiB on a cluster that is not on this host
     Capacity "yes" "" yes: Given<Switch> = "false";

@@ -230,9 +230,11 @@ impl FromStr for Threshold {
     type Err = ValueError;
 
     fn from_str(text: &str) -> Result<Self, ValueError> {
-        let at = text
-            .find(['<', '>', '='])
-            .ok_or_else(|| ValueError::new(format!("`{text}` compares nothing: write p99>20ms")))?;
+        let at = text.find(['<', '>', '=']).ok_or_else(|| {
+            ValueError::new(format!(
+                "`{text}` compares nothing: write a limit with it, as in p99<20ms or p99>20ms"
+            ))
+        })?;
         let (figure, rest) = text.split_at(at);
         let (comparator, limit) = if let Some(limit) = rest.strip_prefix(">=") {
             (Comparator::AtLeast, limit)

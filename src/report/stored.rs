@@ -68,7 +68,7 @@ pub enum StoredError {
         path: PathBuf,
     },
     /// A search for a capacity where runs were wanted.
-    #[error("{}: a search for a capacity, whose windows are no runs of one plan", path.display())]
+    #[error("{}: a search for a capacity, whose windows are no runs of one plan: compare two searches by their pairs, or measure both clusters with produce --runs 8 at one rate", path.display())]
     Search {
         /// The file.
         path: PathBuf,

@@ -13,7 +13,7 @@ use crate::metrics::units::duration;
 use crate::report::capacity::StepOutcome;
 
 /// Messages sent one by one to see how long one takes.
-const SENDS: u64 = 40;
+pub(super) const SENDS: u64 = 40;
 /// They are given up after this: a cluster that slow is known well enough.
 const LONGEST: Duration = Duration::from_secs(1);
 /// A backlog is gone when a message takes no longer than so many times what it did before the search, or than that and
@@ -26,6 +26,15 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How long a message takes while nothing else is under way.
 pub(super) struct Backlog {
     usual_ns: Option<u64>,
+}
+
+/// A wait for a backlog to go.
+#[derive(Default)]
+pub(super) struct Waited {
+    /// Seconds, in thousandths; `None` where nothing was to be waited for.
+    pub(super) seconds: Option<f64>,
+    /// Messages sent one by one.
+    pub(super) messages: u64,
 }
 
 impl Backlog {
@@ -43,26 +52,35 @@ impl Backlog {
         })
     }
 
-    /// Waits until messages take as long as they did, and says how many seconds that was; `None` after windows that
-    /// passed, which leave nothing behind.
+    /// Waits until messages take as long as they did. Windows that passed leave nothing behind: after these they may
+    /// be found to take less, as those of a cluster that was cold before.
     ///
     /// # Errors
     /// [`Failure`] when the cluster cannot be sent to any more.
     pub(super) fn wait(
-        &self,
+        &mut self,
         window: &RunPlan,
         target: &RunningTarget,
         stop: &Arc<StopSignal>,
         outcome: StepOutcome,
-    ) -> Result<Option<f64>, Failure> {
-        let Some(usual) = self.usual_ns.filter(|_| outcome != StepOutcome::Passed) else {
-            return Ok(None);
+    ) -> Result<Waited, Failure> {
+        if outcome == StepOutcome::Passed {
+            let now = alone(window, target, stop)?;
+            self.usual_ns = self.usual_ns.into_iter().chain(now).min();
+            return Ok(Waited {
+                seconds: None,
+                messages: SENDS,
+            });
+        }
+        let Some(usual) = self.usual_ns else {
+            return Ok(Waited::default());
         };
         let begun = Instant::now();
         let limit = (usual * USUAL_TIMES).max(usual + USUAL_MORE_NS);
-        let mut gone = false;
+        let (mut gone, mut messages) = (false, 0);
         while !gone && stop.level() == StopLevel::None && begun.elapsed() < PATIENCE {
             gone = alone(window, target, stop)?.is_some_and(|ns| ns <= limit);
+            messages += SENDS;
         }
         if !gone && stop.level() == StopLevel::None {
             message::note(&format_args!(
@@ -73,9 +91,10 @@ impl Backlog {
                 duration(usual)
             ));
         }
-        Ok(Some(
-            (begun.elapsed().as_secs_f64() * 1000.0).round() / 1000.0,
-        ))
+        Ok(Waited {
+            seconds: Some((begun.elapsed().as_secs_f64() * 1000.0).round() / 1000.0),
+            messages,
+        })
     }
 }
 

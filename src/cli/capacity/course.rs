@@ -3,6 +3,7 @@
 use crate::config::CapacityPlan;
 use crate::report::capacity::{Answer, AnswerKind, Step, StepOutcome, sentence};
 use crate::stats::search::{self, Ending, Limits, Outcome, Purpose, Search};
+use crate::verdict::ReasonCode;
 
 /// A search of one cluster; of the same with a broker less it is another one.
 pub(super) struct Course<'a> {
@@ -14,10 +15,10 @@ pub(super) struct Course<'a> {
     steps: Vec<Step>,
     /// Windows made for it, those of its curve too.
     pub(super) windows: u64,
-    /// Why it was ended for safety.
+    /// Why it was ended for safety, or what failed.
     pub(super) objection: Option<String>,
-    /// The last finding that spoilt a window, by its code.
-    pub(super) spoilt_by: Option<&'static str>,
+    /// The last finding that spoilt a window.
+    pub(super) spoilt_by: Option<ReasonCode>,
     /// The answer, once there is one.
     ended: Option<search::Answer>,
 }
@@ -42,9 +43,15 @@ impl<'a> Course<'a> {
             StepOutcome::Passed => Outcome::Passed,
             StepOutcome::Failed => Outcome::Failed,
             StepOutcome::Generator => Outcome::Generator,
+            StepOutcome::Disturbed => Outcome::Disturbed,
         };
         self.search.record(outcome, step.seconds);
         self.steps.push(step);
+    }
+
+    /// Whether a window was made.
+    pub(super) fn has_steps(&self) -> bool {
+        !self.steps.is_empty()
     }
 
     /// There is an answer.
@@ -92,7 +99,10 @@ impl<'a> Course<'a> {
             noise_share: known.noise,
             moved_share: moved,
             stopped_by: self.objection.clone(),
-            generator_limit: self.spoilt_by.filter(|_| is_limit).map(str::to_owned),
+            generator_limit: self
+                .spoilt_by
+                .filter(|_| is_limit)
+                .map(|code| code.name().to_owned()),
             seconds: self.search.seconds(),
             steps: self.steps.clone(),
         };

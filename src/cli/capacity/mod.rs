@@ -75,6 +75,10 @@ fn start(plan: &CapacityPlan) -> Exit {
     {
         message::note(note);
     }
+    let checked = safety::check_topics(plan).and_then(|()| enough_samples(plan));
+    if let Err(failure) = checked {
+        return failure.tell();
+    }
     if plan.dry_run {
         return stdout::write(&progress::planned(plan));
     }
@@ -86,7 +90,6 @@ fn execute(plan: &CapacityPlan) -> Result<Exit, Failure> {
     let report = &plan.window.report;
     outputs::check(&report.outputs).map_err(Failure::own)?;
     safety::confirm(plan)?;
-    enough_samples(plan)?;
     let stop = Arc::new(StopSignal::default());
     signals::listen(Arc::clone(&stop));
     if let Target::Embedded(settings) = &plan.window.target {

@@ -47,13 +47,16 @@ pub(super) fn search(
         None => format!("all but {}", one_less.broker),
     };
     let mut course = Course::new(&plan, Some(part));
-    conductor.replay(&mut course)?;
+    let is_open = conductor.replay(&mut course)?.is_some();
     // No broker is stopped for a search that may not be made.
-    let failed = if !course.has_ended() && conductor.may_go_on(&mut course)? {
+    let failed = if is_open && conductor.may_go_on(&mut course)? {
         measure(conductor, one_less, &mut course).err()
     } else {
         None
     };
+    if let Some(failure) = failed.as_ref().filter(|_| !course.has_ended()) {
+        course.objection = Some(failure.error.clone());
+    }
     let (answer, left) = (course.answer(), conductor.brokers().len().saturating_sub(1));
     if answer.steps.is_empty() {
         return Ok((None, failed));

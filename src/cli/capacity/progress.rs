@@ -4,8 +4,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::own_topic;
-use super::safety::bytes_of;
+use super::safety::{self, bytes_of};
 use crate::cli::message;
+use crate::config::value::DurationSetting;
 use crate::config::{CapacityPlan, OneLessPlan, Target};
 use crate::metrics::units::{count, counted, percent, rate};
 use crate::report::capacity::{ObjectiveFigure, Step, StepOutcome};
@@ -67,7 +68,7 @@ pub(super) fn ended(step: &Step) {
         StepOutcome::Passed => "passed".to_owned(),
         StepOutcome::Failed if step.cut_short => "failed, cut short".to_owned(),
         StepOutcome::Failed => "failed".to_owned(),
-        StepOutcome::Generator => format!(
+        StepOutcome::Generator | StepOutcome::Disturbed => format!(
             "says nothing, spoilt by {}",
             window.reasons.first().map_or("its verdict", String::as_str)
         ),
@@ -130,8 +131,6 @@ pub(super) fn planned(plan: &CapacityPlan) -> String {
         Target::Cluster { namesrv } => format!("cluster of {}", namesrv.join(";")),
     };
     let objectives: Vec<String> = plan.objectives.iter().map(ToString::to_string).collect();
-    let window = plan.window_time().as_secs_f64();
-    let windows = (plan.time_budget.as_secs_f64() / window).floor();
     let topic = match plan.own_topic_queues {
         Some(queues) => own_topic::planned(queues),
         None => plan.window.load.topic_text(),
@@ -141,28 +140,69 @@ pub(super) fn planned(plan: &CapacityPlan) -> String {
             Some((stop, start)) => format!("stopped by '{stop}' and started again by '{start}'"),
             None => "left out".to_owned(),
         };
-        format!("Then all but the curve again, with {} {how}\n", one.broker)
+        format!("Then: all but the curve again, with {} {how}\n", one.broker)
     });
+    let limit = plan.max_bytes.map_or("no --max-bytes".to_owned(), |limit| {
+        format!("--max-bytes {}", bytes_of(limit))
+    });
+    let yes = if safety::needs_yes(plan) && !plan.yes {
+        "Needs: --yes, as it is more than 10,000/s or 10 GiB to other hosts\n"
+    } else {
+        ""
+    };
     format!(
-        "Target: {target}\nTopic: {topic}\nObjectives: {}\nRates: {} to {}, {} apart at the end, with a chance of {}\n\
-         Windows: {} each, some {windows:.0} in {} if it takes that long, then {} of the curve\n{again}\
-         At most (every window at the highest rate): {} messages, {} of bodies\n\
-         Stops at: {}, a broker's disk {} full\n",
+        "Target: {target}\nTopic: {topic}\nSends: {}\nObjectives: {}\n\
+         Rates: {} to {}, {} apart at the end, with a chance of {}\n\
+         Windows: {}\n{again}\
+         At most (every window at the highest rate): {} messages, {} of bodies, on the disk of each replica\n\
+         Stops at: {limit}, a broker's disk {} full\n{yes}Nothing was sent.\n",
+        sends(plan),
         objectives.join(", "),
         rate(plan.min_per_s),
         rate(plan.max_per_s),
         percent(plan.precision),
         percent(plan.confidence),
-        clock(plan.step_time()),
-        clock(plan.time_budget),
-        plan.curve.len(),
+        windows(plan),
         count(plan.most_messages() as u64),
-        bytes_of(plan.most_bytes()),
-        plan.max_bytes
-            .map_or("no --max-bytes".to_owned(), |limit| format!(
-                "--max-bytes {}",
-                bytes_of(limit)
-            )),
+        bytes_of(safety::most_bytes(plan)),
         percent(plan.max_disk)
+    )
+}
+
+/// How messages are sent.
+fn sends(plan: &CapacityPlan) -> String {
+    let load = &plan.window.load;
+    let places = if load.mode.has_callers() {
+        counted(load.callers as u64, "caller")
+    } else {
+        format!("at most {} in flight", count(load.in_flight as u64))
+    };
+    let without = match plan.window.client.without.as_slice() {
+        [] => String::new(),
+        brokers => format!(", {} left out", brokers.join(", ")),
+    };
+    format!(
+        "{}, {places}, bodies of {} in the mean{without}",
+        load.mode.name(),
+        bytes_of(plan.window.size_mix().mean())
+    )
+}
+
+/// How many windows there may be, and how long.
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a number of windows"
+)]
+fn windows(plan: &CapacityPlan) -> String {
+    let most = (plan.time_budget.as_secs_f64() / plan.window_time().as_secs_f64()).floor();
+    format!(
+        "{} each, after a warm-up of {} (the first ones: {}); at most {} in {}, then {} of the curve",
+        DurationSetting(plan.step_time()),
+        DurationSetting(plan.warm()),
+        plan.settle,
+        count(most as u64),
+        DurationSetting(plan.time_budget),
+        plan.curve.len()
     )
 }

@@ -1,5 +1,6 @@
 //! What keeps a search from doing harm: what it may offer and write, to which topics, and how full disks may get.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,7 +10,7 @@ use crate::cli::failure::Failure;
 use crate::cli::target::{RunningTarget, is_local};
 use crate::cli::{connect, message};
 use crate::client::ClientInstance;
-use crate::client::admin::Admin;
+use crate::client::admin::{Admin, BrokerStatus};
 use crate::client::system_topics::{is_system_topic, refuses_load};
 use crate::config::{CapacityPlan, Target};
 use crate::load::{StopLevel, StopSignal};
@@ -20,41 +21,57 @@ const RATE_TO_CONFIRM: f64 = 10_000.0;
 const BYTES_TO_CONFIRM: f64 = 10.0 * 1024.0 * 1024.0 * 1024.0;
 /// For a question to a broker.
 const TIMEOUT: Duration = Duration::from_secs(6);
+/// Questions to a broker how full its disk is, before that is called unknown.
+const DISK_TRIES: u32 = 2;
 /// For a broker that was started to answer.
 const BACK_WITHIN: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
-/// Refuses what has to be confirmed first, and topics that no load belongs to.
+/// Refuses topics that no load belongs to.
 ///
 /// # Errors
 /// [`Failure`] of usage, with the way out.
-pub(super) fn confirm(plan: &CapacityPlan) -> Result<(), Failure> {
+pub(super) fn check_topics(plan: &CapacityPlan) -> Result<(), Failure> {
     for topic in plan.window.load.topics() {
         if let Some(why) = refuses_load(topic) {
             return Err(no_load(topic, why));
         }
     }
-    let Target::Cluster { namesrv } = &plan.window.target else {
-        return Ok(());
-    };
-    if plan.yes || namesrv.iter().all(|address| is_local(address)) {
-        return Ok(());
-    }
-    let most = plan
-        .max_bytes
-        .map_or(plan.most_bytes(), |limit| plan.most_bytes().min(limit));
-    if plan.max_per_s > RATE_TO_CONFIRM || most > BYTES_TO_CONFIRM {
-        return Err(usage(
+    Ok(())
+}
+
+/// Refuses what has to be confirmed first and was not.
+///
+/// # Errors
+/// [`Failure`] of usage, with the way out.
+pub(super) fn confirm(plan: &CapacityPlan) -> Result<(), Failure> {
+    match &plan.window.target {
+        Target::Cluster { namesrv } if !plan.yes && needs_yes(plan) => Err(usage(
             format!(
                 "this would offer {} at most and write up to {} to the cluster of {}",
                 rate(plan.max_per_s),
-                bytes_of(most),
+                bytes_of(most_bytes(plan)),
                 namesrv.join(";")
             ),
             "if that is meant, give --yes; or less, with --max 10k, --time-budget and --max-bytes 10GiB; --dry-run shows the plan",
-        ));
+        )),
+        _ => Ok(()),
     }
-    Ok(())
+}
+
+/// Whether a search is so large that it has to be meant: on a cluster of other hosts.
+pub(super) fn needs_yes(plan: &CapacityPlan) -> bool {
+    let Target::Cluster { namesrv } = &plan.window.target else {
+        return false;
+    };
+    let is_large = plan.max_per_s > RATE_TO_CONFIRM || most_bytes(plan) > BYTES_TO_CONFIRM;
+    is_large && !namesrv.iter().all(|address| is_local(address))
+}
+
+/// Bytes of bodies that a search may send.
+pub(super) fn most_bytes(plan: &CapacityPlan) -> f64 {
+    plan.max_bytes
+        .map_or(plan.most_bytes(), |limit| plan.most_bytes().min(limit))
 }
 
 fn usage(error: String, hint: &'static str) -> Failure {
@@ -120,6 +137,8 @@ pub(super) struct Guard {
     max_disk: f64,
     max_bytes: Option<f64>,
     sent_bytes: f64,
+    /// It was said that a broker does not tell about its disk.
+    silent_noted: Cell<bool>,
 }
 
 impl Guard {
@@ -142,6 +161,7 @@ impl Guard {
             max_disk: plan.max_disk,
             max_bytes: plan.max_bytes,
             sent_bytes: 0.0,
+            silent_noted: Cell::new(false),
         })
     }
 
@@ -196,30 +216,54 @@ impl Guard {
                 bytes_of(self.sent_bytes)
             )));
         }
-        let Some(admin) = &self.admin else {
-            return Ok(None);
-        };
-        let brokers = asked(admin.broker_status(None))?;
-        let mut brokers = brokers
-            .iter()
-            .filter(|broker| !self.without.contains(&broker.broker));
-        let full = brokers.find_map(|broker| {
-            if let Err(error) = &broker.info {
-                message::note(&format_args!(
-                    "how full the disk of {} is cannot be told: {error}",
-                    broker.broker
+        match &self.admin {
+            Some(admin) if self.max_disk < 1.0 => self.disks(admin),
+            _ => Ok(None),
+        }
+    }
+
+    /// Why the disks of brokers are no place for more; one that cannot be told is none.
+    fn disks(&self, admin: &Admin) -> Result<Option<String>, Failure> {
+        let mut objection = None;
+        // A broker that has just been sent all it can take may be late with one answer.
+        for _ in 0..DISK_TRIES {
+            let brokers = asked(admin.broker_status(None))?;
+            let mut brokers = brokers
+                .iter()
+                .filter(|broker| !self.without.contains(&broker.broker));
+            objection = brokers.find_map(|broker| self.disk(broker));
+            if objection.is_none() {
+                break;
+            }
+        }
+        Ok(objection)
+    }
+
+    fn disk(&self, broker: &BrokerStatus) -> Option<String> {
+        let name = &broker.broker;
+        let info = match &broker.info {
+            Ok(info) => info,
+            Err(error) => {
+                return Some(format!(
+                    "how full the disk of {name} is cannot be told ({error}); --max-disk 100% goes on without asking"
                 ));
             }
-            let info = broker.info.as_ref().ok()?;
-            let used = info.disk_ratio.into_iter().chain(info.queue_disk_ratio);
-            let used = used.reduce(f64::max).filter(|used| *used > self.max_disk)?;
-            Some(format!(
-                "the disk of {} is {} full, --max-disk allows {}",
-                broker.broker,
+        };
+        let used = info.disk_ratio.into_iter().chain(info.queue_disk_ratio);
+        let Some(used) = used.reduce(f64::max) else {
+            if !self.silent_noted.replace(true) {
+                message::note(&format_args!(
+                    "{name} does not say how full its disk is: --max-disk cannot hold there"
+                ));
+            }
+            return None;
+        };
+        (used > self.max_disk).then(|| {
+            format!(
+                "the disk of {name} is {} full, --max-disk allows {}",
                 percent(used),
                 percent(self.max_disk)
-            ))
-        });
-        Ok(full)
+            )
+        })
     }
 }

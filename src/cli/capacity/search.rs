@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::backlog::Backlog;
+use super::backlog::{self, Backlog, Waited};
 use super::course::{Course, purpose};
 use super::kept::{Header, Kept, KeptStep};
 use super::own_topic::OwnTopic;
@@ -27,10 +27,14 @@ use crate::report::result::{Run, SCHEMA_VERSION, Tool};
 use crate::report::{Host, RunResult};
 use crate::stats::search::{self, Next, Purpose};
 
-/// What steps of the curve are called in the file of steps.
+/// What steps of the curve are called in the file of steps, and those that look for rates on both sides.
 const CURVE: &str = "curve";
+const PROBE: &str = "probe";
 /// Settings the way of a search does not depend on.
-const OF_OUTPUT: [&str; 14] = [
+const OF_OUTPUT: [&str; 17] = [
+    "yes",
+    "max-bytes",
+    "max-disk",
     "one-less",
     "one-less-stop",
     "one-less-start",
@@ -101,8 +105,9 @@ impl Beyond {
         let answer = whole.answer();
         let objection = match (&whole.objection, answer.answer) {
             (Some(objection), _) => Some(objection.as_str()),
+            (None, AnswerKind::Found | AnswerKind::AtLeastMax) => None,
             (None, AnswerKind::BelowMin) => Some("all brokers do not carry the lowest rate"),
-            (None, _) => None,
+            (None, _) => Some("the search of all brokers has no answer to hold that against"),
         };
         if let Some(objection) = objection {
             progress::no_one_less(one_less, objection);
@@ -187,9 +192,15 @@ impl<'a> Conductor<'a> {
     /// Searches, then measures what there is beyond the answer.
     fn run(mut self) -> Result<(CapacityResult, Option<Failure>), Failure> {
         let mut whole = Course::new(self.plan, None);
-        self.search(&mut whole)?;
         let mut beyond = Beyond::default();
-        let failed = beyond.measure(&mut self, &mut whole).err();
+        let failed = match self.search(&mut whole) {
+            Ok(()) => beyond.measure(&mut self, &mut whole).err(),
+            Err(failure) if whole.has_steps() => {
+                whole.objection = Some(failure.error.clone());
+                Some(failure)
+            }
+            Err(failure) => return Err(failure),
+        };
         Ok((self.result(&whole, beyond)?, failed))
     }
 
@@ -223,40 +234,39 @@ impl<'a> Conductor<'a> {
         brokers.map(|broker| broker.name.clone()).collect()
     }
 
-    /// Takes what steps the file has of a search, and measures nothing.
-    pub(super) fn replay(&mut self, course: &mut Course<'_>) -> Result<(), Failure> {
-        while self.earlier.len() > 0 && !course.has_ended() {
-            match course.search.next() {
-                Next::Answer(answer) => course.end(answer),
-                Next::Step(step) => {
-                    let taken = self.earlier_step(course, purpose(step.purpose), step.per_s)?;
-                    taken.into_iter().for_each(|step| course.take(step));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Goes on until there is an answer, or a stop is asked for.
-    pub(super) fn search(&mut self, course: &mut Course<'_>) -> Result<(), Failure> {
+    /// Takes what steps the file has of a search, and measures nothing: gives the step that is next, or `None` when
+    /// there is an answer.
+    pub(super) fn replay(
+        &mut self,
+        course: &mut Course<'_>,
+    ) -> Result<Option<search::Step>, Failure> {
         loop {
             let step = match course.search.next() {
                 Next::Answer(answer) => {
                     course.end(answer);
-                    return Ok(());
+                    return Ok(None);
                 }
                 Next::Step(step) => step,
             };
-            let taken = match self.earlier_step(course, purpose(step.purpose), step.per_s)? {
-                Some(taken) => taken,
-                None if self.stop.level() > StopLevel::None => return Ok(()),
-                None => match self.measure(course, step)? {
-                    Some(taken) => taken,
-                    None => return Ok(()),
-                },
-            };
-            course.take(taken);
+            match self.earlier_step(course, purpose(step.purpose), step.per_s)? {
+                Some(taken) => course.take(taken),
+                None => return Ok(Some(step)),
+            }
         }
+    }
+
+    /// Goes on until there is an answer, or a stop is asked for.
+    pub(super) fn search(&mut self, course: &mut Course<'_>) -> Result<(), Failure> {
+        while let Some(step) = self.replay(course)? {
+            if self.stop.level() > StopLevel::None {
+                break;
+            }
+            match self.measure(course, step)? {
+                Some(taken) => course.take(taken),
+                None => break,
+            }
+        }
+        Ok(())
     }
 
     /// The next step of the earlier part, which has to be this one.
@@ -294,10 +304,8 @@ impl<'a> Conductor<'a> {
         self.windows += 1;
         course.windows += 1;
         self.resumed = Some(self.windows);
-        let seconds = result.window.warmup_s + step.window.measured_s;
-        self.guard
-            .sent(step.window.offered_per_s * seconds * self.plan.window.size_mix().mean());
-        course.spoilt_by = spoilt_by(&result).or(course.spoilt_by);
+        self.guard.sent(step.sent_bytes);
+        course.spoilt_by = spoilt_by(course.plan, &result).or(course.spoilt_by);
         Ok(Some(step))
     }
 
@@ -340,17 +348,13 @@ impl<'a> Conductor<'a> {
         course: &mut Course<'_>,
         step: search::Step,
     ) -> Result<Option<Step>, Failure> {
-        self.quiet_time()?;
-        // What was warm when an earlier part ended need not be so any more.
-        let settle = step.purpose == Purpose::Probe || self.is_first;
-        self.is_first = false;
         progress::begins(course.plan, &course.search, &step);
+        let settle = step.purpose == Purpose::Probe;
         let Some(window) = self.window(course, step.per_s, Cut::WhenLost, settle)? else {
             return Ok(None);
         };
-        let waited = self.wait(course, window.outcome)?;
-        course.spoilt_by = spoilt_by(&window.result).or(course.spoilt_by);
-        let kept = self.keep(course, purpose(step.purpose), window, waited)?;
+        course.spoilt_by = spoilt_by(course.plan, &window.result).or(course.spoilt_by);
+        let kept = self.keep(course, purpose(step.purpose), window)?;
         progress::ended(&kept);
         Ok(Some(kept))
     }
@@ -358,24 +362,31 @@ impl<'a> Conductor<'a> {
     /// Learns how long single messages take, before anything else is sent.
     pub(super) fn quiet_time(&mut self) -> Result<(), Failure> {
         if self.backlog.is_none() {
+            self.guard.sent(self.single_bytes(backlog::SENDS));
             self.backlog = Some(Backlog::begin(&self.plan.window, self.target, self.stop)?);
         }
         Ok(())
     }
 
-    /// Waits until they take as long as then, and says how many seconds that was.
+    /// Waits until they take as long as then, unless the window before left nothing behind.
     pub(super) fn wait(
-        &self,
+        &mut self,
         course: &Course<'_>,
         after: StepOutcome,
-    ) -> Result<Option<f64>, Failure> {
-        let Some(backlog) = &self.backlog else {
-            return Ok(None);
-        };
-        backlog.wait(&course.plan.window, self.target, self.stop, after)
+    ) -> Result<Waited, Failure> {
+        match &mut self.backlog {
+            Some(backlog) => backlog.wait(&course.plan.window, self.target, self.stop, after),
+            None => Ok(Waited::default()),
+        }
     }
 
-    /// Runs a window; `None` where it may not be made, or a stop came in between.
+    #[allow(clippy::cast_precision_loss, reason = "some hundred messages")]
+    fn single_bytes(&self, messages: u64) -> f64 {
+        messages as f64 * self.plan.window.size_mix().mean()
+    }
+
+    /// Runs a window, the first of this process after the load has settled: what was warm when an earlier part ended need
+    /// not be so any more. `None` where it may not be made, or a stop came in between.
     fn window(
         &mut self,
         course: &mut Course<'_>,
@@ -384,6 +395,7 @@ impl<'a> Conductor<'a> {
         settle: bool,
     ) -> Result<Option<Window>, Failure> {
         let plan = course.plan;
+        let settle = settle || self.is_first;
         let mut run = plan.at(per_s, self.windows, settle);
         // A line per second of every window is for nobody.
         if run.report.progress == Progress::Live && !io::stderr().is_terminal() {
@@ -395,7 +407,8 @@ impl<'a> Conductor<'a> {
         if course.objection.is_some() {
             return Ok(None);
         }
-        self.guard.sent(bytes);
+        self.quiet_time()?;
+        self.is_first = false;
         let window = Window::run(plan, &run, (per_s, cut), self.target, self.stop)?;
         // What was stopped from outside says nothing.
         Ok((self.stop.level() == StopLevel::None).then_some(window))
@@ -406,8 +419,17 @@ impl<'a> Conductor<'a> {
         course: &mut Course<'_>,
         purpose: &str,
         window: Window,
-        waited: Option<f64>,
     ) -> Result<Step, Failure> {
+        // What is cold in the first windows answers slowly even when it has nothing to do.
+        let is_told = window.outcome != StepOutcome::Passed || purpose == PROBE;
+        let waited = if is_told {
+            self.wait(course, window.outcome)?
+        } else {
+            Waited::default()
+        };
+        let sent_bytes = window.sent_messages() * self.plan.window.size_mix().mean()
+            + self.single_bytes(waited.messages);
+        self.guard.sent(sent_bytes);
         let bracket = course.search.bracket();
         if self.longer_budget {
             self.take_over(false)?;
@@ -418,9 +440,10 @@ impl<'a> Conductor<'a> {
             number: course.windows,
             purpose: purpose.to_owned(),
             outcome: window.outcome,
-            seconds: window.seconds + waited.unwrap_or_default(),
+            seconds: window.seconds + waited.seconds.unwrap_or_default(),
             cut_short: window.cut_short,
-            backlog_s: waited,
+            backlog_s: waited.seconds,
+            sent_bytes,
             bracket_per_s: bracket.map(|(low, high)| [low, high]),
             window: window.figures,
         };
@@ -458,8 +481,7 @@ impl<'a> Conductor<'a> {
                     let Some(window) = self.window(course, per_s, Cut::Never, false)? else {
                         break;
                     };
-                    let waited = self.wait(course, window.outcome)?;
-                    self.keep(course, CURVE, window, waited)?
+                    self.keep(course, CURVE, window)?
                 }
             };
             points.push(step.window);

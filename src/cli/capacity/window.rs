@@ -12,21 +12,25 @@ use crate::report::capacity::{ObjectiveFigure, StepOutcome, WindowFigures};
 use crate::report::{RunResult, named};
 use crate::verdict::{ReasonCode, Status, Verdict};
 
-/// What the generator and its machine did. A window with one of these says nothing about the cluster: neither that the
-/// rate is carried nor that it is not.
-const SPOILS: [ReasonCode; 12] = [
+/// What the generator did. A window with one of these says nothing about the cluster: neither that the rate is carried
+/// nor that it is not.
+const LIMITS: [ReasonCode; 7] = [
     ReasonCode::CpuThrottled,
-    ReasonCode::CpuStolen,
     ReasonCode::EmbeddedCluster,
-    ReasonCode::Standstills,
-    ReasonCode::HostStalls,
     ReasonCode::GeneratorCpu,
     ReasonCode::LateSchedule,
     ReasonCode::RateMissed,
-    ReasonCode::ClockTrouble,
-    ReasonCode::ResultWriter,
     ReasonCode::Aborted,
     ReasonCode::ClampedValues,
+];
+
+/// What its machine did: it says nothing either, but the generator may well do better in the next window.
+const DISTURBANCES: [ReasonCode; 5] = [
+    ReasonCode::CpuStolen,
+    ReasonCode::Standstills,
+    ReasonCode::HostStalls,
+    ReasonCode::ClockTrouble,
+    ReasonCode::ResultWriter,
 ];
 
 /// Whether a window goes on that cannot pass any more.
@@ -81,7 +85,7 @@ impl Window {
             result.verdict = Verdict::of(reasons);
         }
         let objectives = objectives(plan, &result);
-        let outcome = outcome(&result, &objectives, hopes.lost);
+        let outcome = outcome(plan, &result, &objectives, hopes.lost);
         let figures = WindowFigures::of(&result, per_s, objectives);
         Ok(Self {
             outcome,
@@ -94,11 +98,43 @@ impl Window {
     }
 }
 
-/// The first finding that spoils a window, by its code.
-pub(super) fn spoilt_by(result: &RunResult) -> Option<&'static str> {
-    let spoils = |code: &ReasonCode| SPOILS.contains(code);
-    let mut codes = result.verdict.reasons.iter().map(|reason| reason.code);
-    codes.find(spoils).map(ReasonCode::name)
+impl Window {
+    /// Messages it sent with its warm-up and retries, at its rate.
+    #[allow(clippy::cast_precision_loss, reason = "messages of a window")]
+    pub(super) fn sent_messages(&self) -> f64 {
+        let attempts = &self.result.retries;
+        let first = attempts.by_attempt.first().copied().unwrap_or_default();
+        let each = if first > 0 {
+            attempts.attempts as f64 / first as f64
+        } else {
+            1.0
+        };
+        let seconds = self.result.window.warmup_s + self.figures.measured_s;
+        self.figures.offered_per_s * seconds * each
+    }
+}
+
+/// The finding that spoils a window: the first of those that do, as causes come before what they cause.
+pub(super) fn spoilt_by(plan: &CapacityPlan, result: &RunResult) -> Option<ReasonCode> {
+    let spoils = |code: &ReasonCode| LIMITS.contains(code) || DISTURBANCES.contains(code);
+    codes(result)
+        .find(spoils)
+        .or_else(|| ended_by_places(plan, result).then_some(ReasonCode::CapReached))
+}
+
+fn codes(result: &RunResult) -> impl Iterator<Item = ReasonCode> {
+    result.verdict.reasons.iter().map(|reason| reason.code)
+}
+
+/// Whether messages were late for want of callers or places in flight alone: those that were under way took no longer
+/// than they may. It is the generator's setting that ended then, and the cluster may carry more.
+fn ended_by_places(plan: &CapacityPlan, result: &RunResult) -> bool {
+    let under_way = |name: &str| match name.strip_prefix("response.") {
+        Some(statistic) => named::figure(result, &format!("service.{statistic}")),
+        None => named::figure(result, name),
+    };
+    let met = |objective: &Objective| objective.evaluate(&under_way).0 == Met::Yes;
+    codes(result).any(|code| code == ReasonCode::CapReached) && plan.objectives.iter().all(met)
 }
 
 fn objectives(plan: &CapacityPlan, result: &RunResult) -> Vec<ObjectiveFigure> {
@@ -120,6 +156,7 @@ fn objectives(plan: &CapacityPlan, result: &RunResult) -> Vec<ObjectiveFigure> {
         .iter()
         .map(judged)
         .chain([sent(result)])
+        .chain(carried(result))
         .collect()
 }
 
@@ -138,22 +175,36 @@ fn sent(result: &RunResult) -> ObjectiveFigure {
     }
 }
 
+/// What a window has to meet besides: that what waits does not grow without an end. Told only where it does.
+fn carried(result: &RunResult) -> Option<ObjectiveFigure> {
+    let grows = codes(result).any(|code| code == ReasonCode::Unstable);
+    grows.then(|| ObjectiveFigure {
+        condition: "not unstable".to_owned(),
+        figure: "unstable".to_owned(),
+        met: Some(false),
+        value: None,
+    })
+}
+
 /// What a window says. What has no figure is not met where the cluster did not carry the rate: a percentile of times
 /// that grow without an end, or of nothing.
-fn outcome(result: &RunResult, objectives: &[ObjectiveFigure], lost: bool) -> StepOutcome {
-    if spoilt_by(result).is_some()
-        || (result.verdict.status == Status::Invalid && result.accounts.acked > 0)
-    {
-        return StepOutcome::Generator;
-    }
-    if !lost
-        && objectives
-            .iter()
-            .all(|objective| objective.met == Some(true))
-    {
-        StepOutcome::Passed
-    } else {
-        StepOutcome::Failed
+fn outcome(
+    plan: &CapacityPlan,
+    result: &RunResult,
+    objectives: &[ObjectiveFigure],
+    lost: bool,
+) -> StepOutcome {
+    let mut objectives = objectives.iter();
+    let all_met = !lost && objectives.all(|objective| objective.met == Some(true));
+    match spoilt_by(plan, result) {
+        Some(ReasonCode::CapReached) if all_met => StepOutcome::Passed,
+        Some(code) if DISTURBANCES.contains(&code) => StepOutcome::Disturbed,
+        Some(_) => StepOutcome::Generator,
+        None if result.verdict.status == Status::Invalid && result.accounts.acked > 0 => {
+            StepOutcome::Generator
+        }
+        None if all_met => StepOutcome::Passed,
+        None => StepOutcome::Failed,
     }
 }
 

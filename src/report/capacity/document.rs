@@ -13,6 +13,7 @@ use super::window::WindowFigures;
 use crate::report::json::ReadResultError;
 use crate::report::result::{Mode, SCHEMA_VERSION, Target, Tool};
 use crate::report::{Host, json};
+use crate::verdict::Status;
 
 /// What tells these documents from others.
 pub const KIND: &str = "capacity";
@@ -83,11 +84,12 @@ pub struct Answer {
     /// What a rate had to meet.
     pub objectives: Vec<String>,
     /// Messages per second: of a capacity that was found the rate at which all windows passed that had to confirm it, else
-    /// the highest at which a window passed and below which none failed.
+    /// the highest at which a window passed and below which none failed but for stalls, which are failures below
+    /// `bracket_per_s`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub passed_per_s: Option<f64>,
     /// Of a capacity that was found the rate that failed again, else the lowest at which a window failed and above which
-    /// none passed.
+    /// none passed within `bracket_per_s`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed_per_s: Option<f64>,
     /// Rates between which the capacity lies, as far as is known; of a capacity that was found the two above.
@@ -106,7 +108,7 @@ pub struct Answer {
     /// By how much the capacity moved while it was looked for, as a share; only where it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub moved_share: Option<f64>,
-    /// Why the search was ended for safety; of one that was found it ended the curve. Absent where it was not.
+    /// What ended the search for safety, or failed; of one that was found it ended the curve. Absent where nothing did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopped_by: Option<String>,
     /// What ended the generator, by code of the verdict; only where it ended first.
@@ -128,13 +130,13 @@ pub enum AnswerKind {
     AtLeastMax,
     /// The lowest rate that was to be tried fails.
     BelowMin,
-    /// The generator ended before the cluster: the capacity is at least what passed.
+    /// The generator ended before the cluster, or was disturbed all the time: the capacity is at least what passed.
     Generator,
     /// The capacity moved while it was looked for.
     Moved,
     /// The time was over before the answer was sure.
     OutOfTime,
-    /// A limit was reached that is to keep the cluster safe.
+    /// A limit was reached that is to keep the cluster safe, or it failed.
     Stopped,
     /// A stop was asked for.
     Interrupted,
@@ -158,6 +160,10 @@ pub struct Step {
     /// for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backlog_s: Option<f64>,
+    /// Bytes of the bodies it sent, as far as is known from their rate, its warm-up and its retries, with the single
+    /// messages after it: what `--max-bytes` counts.
+    #[serde(default)]
+    pub sent_bytes: f64,
     /// Rates between which the capacity lay before it, with the confidence wanted; absent before there were two.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bracket_per_s: Option<[f64; 2]>,
@@ -175,9 +181,17 @@ pub enum StepOutcome {
     Failed,
     /// Nothing: the generator did not do what was asked.
     Generator,
+    /// Nothing: something else on the generator's machine came between.
+    Disturbed,
 }
 
 impl StepOutcome {
+    /// Whether it says nothing of the cluster.
+    #[must_use]
+    pub fn is_spoilt(self) -> bool {
+        matches!(self, Self::Generator | Self::Disturbed)
+    }
+
     /// As in the JSON document.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -185,6 +199,7 @@ impl StepOutcome {
             Self::Passed => "passed",
             Self::Failed => "failed",
             Self::Generator => "generator",
+            Self::Disturbed => "disturbed",
         }
     }
 }
@@ -221,8 +236,10 @@ impl Curve {
 #[allow(clippy::cast_precision_loss, reason = "a time on a logarithmic scale")]
 fn knee(points: &[WindowFigures]) -> Option<f64> {
     const LEAST: f64 = 0.1;
+    // Those of a window that the generator did not keep up with say nothing of the cluster.
     let placed: Vec<(f64, f64)> = points
         .iter()
+        .filter(|point| point.verdict != Status::Invalid)
         .filter_map(|point| Some((point.offered_per_s, (point.p99_ns? as f64).max(1.0).ln())))
         .collect();
     let [first, .., last] = placed.as_slice() else {

@@ -5,8 +5,10 @@ use std::io::{self, Write};
 use super::consequences::Consequences;
 use super::consequences::words::{counted_with, notes, tables};
 use super::document::{CapacityResult, Step};
-use super::words::{CURVE_HEADINGS, STEP_HEADINGS, curve_row, cut_off, step_row, sureness, target};
-use crate::metrics::units::{percent, rate};
+use super::words::{
+    CURVE_HEADINGS, STEP_HEADINGS, curve_row, cut_off, seen, step_row, sureness, target,
+};
+use crate::metrics::units::percent;
 use crate::report::markdown::escaped;
 
 /// Writes it.
@@ -43,8 +45,8 @@ pub fn write(out: &mut (impl Write + ?Sized), result: &CapacityResult) -> io::Re
             let share = percent(point.offered_per_s / curve.of_per_s);
             row(out, &share, &curve_row(point))?;
         }
-        if let Some(knee) = curve.knee_per_s {
-            writeln!(out, "\nThe 99th percentile turns up beyond {}.", rate(knee))?;
+        for sentence in seen(curve) {
+            writeln!(out, "\n{}", escaped(&sentence))?;
         }
     }
     writeln!(out, "\n## Steps\n")?;

@@ -4,7 +4,9 @@ use std::io::{self, Write};
 
 use super::consequences::words::{counted_with, sentences};
 use super::document::{AnswerKind, CapacityResult, Step};
-use super::words::{CURVE_HEADINGS, STEP_HEADINGS, curve_row, cut_off, step_row, sureness, target};
+use super::words::{
+    CURVE_HEADINGS, STEP_HEADINGS, curve_row, cut_off, seen, step_row, sureness, target,
+};
 use crate::metrics::units::{percent, rate};
 use crate::report::style::Style;
 use crate::report::table::Figures;
@@ -72,8 +74,8 @@ fn lines(
         let shares = format!("Curve, of {}{}:", rate(curve.of_per_s), cut_off(curve));
         writeln!(out, "{}", style.heading(shares))?;
         writeln!(out, "{}", table.fit(width, &LEAST_NEEDED).0)?;
-        if let Some(knee) = curve.knee_per_s {
-            writeln!(out, "The 99th percentile turns up beyond {}.", rate(knee))?;
+        for sentence in seen(curve) {
+            writeln!(out, "{sentence}")?;
         }
     }
     writeln!(out)?;

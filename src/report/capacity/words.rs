@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::metrics::units::{counted, duration, percent, rate};
+use crate::metrics::units::{count, counted, duration, percent, rate};
 use crate::report::result::TargetKind;
 
 use super::document::{Answer, AnswerKind, CapacityResult, Curve, Step, StepOutcome};
@@ -48,8 +48,12 @@ pub fn sentence(answer: &Answer) -> String {
         ),
         AnswerKind::Generator => {
             let limit = answer.generator_limit.as_deref().unwrap_or("its verdict");
+            let disturbed = answer
+                .steps
+                .last()
+                .is_some_and(|step| step.outcome == StepOutcome::Disturbed);
             match answer.passed_per_s {
-                Some(_) if failed.is_some() => format!(
+                passed if disturbed || (passed.is_some() && failed.is_some()) => format!(
                     "No capacity: the generator was disturbed too often ({limit}); at {objectives} {between}"
                 ),
                 Some(_) => format!(
@@ -110,7 +114,7 @@ pub(in crate::report) fn sureness(answer: &Answer) -> String {
     let spoilt = answer
         .steps
         .iter()
-        .filter(|step| step.outcome == StepOutcome::Generator)
+        .filter(|step| step.outcome.is_spoilt())
         .count();
     let capped = |step: &&Step| {
         let at_cap = step
@@ -196,13 +200,29 @@ pub(in crate::report) fn step_row(step: &Step) -> Vec<String> {
 }
 
 /// Says of a curve that was cut off how much of it there is.
-pub(super) fn cut_off(curve: &Curve) -> String {
+pub(in crate::report) fn cut_off(curve: &Curve) -> String {
     let points = curve.points.len() as u64;
     if points < curve.asked {
         format!(", {points} of {} points", curve.asked)
     } else {
         String::new()
     }
+}
+
+/// What is to be seen in a curve: where its percentile turns up, and what brokers refused.
+pub(in crate::report) fn seen(curve: &Curve) -> Vec<String> {
+    let knee = curve
+        .knee_per_s
+        .map(|knee| format!("The 99th percentile turns up beyond {}.", rate(knee)));
+    let refused = curve.points.iter().filter_map(|point| {
+        let classes = point.flow_control.iter();
+        let classes = classes.map(|(class, attempts)| format!("{class} {}", count(*attempts)));
+        let classes: Vec<String> = classes.collect();
+        let at = rate(point.offered_per_s);
+        (!classes.is_empty())
+            .then(|| format!("Refused by flow control at {at}: {}.", classes.join(", ")))
+    });
+    knee.into_iter().chain(refused).collect()
 }
 
 /// Headings of [`curve_row`].
@@ -221,7 +241,7 @@ pub(in crate::report) const CURVE_HEADINGS: [&str; 9] = [
 pub(in crate::report) fn curve_row(point: &WindowFigures) -> Vec<String> {
     let mut row = vec![rate(point.offered_per_s)];
     row.extend(figures(point));
-    row.push(crate::metrics::units::count(point.retries));
+    row.push(count(point.retries));
     row.push(
         point
             .generator_cpu_us_per_message
@@ -246,7 +266,7 @@ fn objectives(window: &WindowFigures) -> String {
     let own = window
         .objectives
         .iter()
-        .filter(|objective| objective.figure != "sent");
+        .filter(|objective| !["sent", "unstable"].contains(&objective.figure.as_str()));
     let shown = |objective: &ObjectiveFigure| {
         let name = objective.figure.trim_start_matches("response.");
         let value = objective
@@ -317,6 +337,7 @@ pub(in crate::report) mod sample {
             seconds: 12.0,
             cut_short: outcome == StepOutcome::Failed,
             backlog_s: None,
+            sent_bytes: 3e8,
             bracket_per_s: (number > 1).then_some([30_000.0, 40_000.0]),
             window: window(offered_per_s),
         }

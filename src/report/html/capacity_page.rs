@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use crate::metrics::units::{duration, percent, rate};
 use crate::report::capacity::consequences::words::{counted_with, notes, tables};
 use crate::report::capacity::words::{
-    CURVE_HEADINGS, STEP_HEADINGS, curve_row, step_row, sureness, target,
+    CURVE_HEADINGS, STEP_HEADINGS, curve_row, cut_off, seen, step_row, sureness, target,
 };
 use crate::report::capacity::{
     AnswerKind, CapacityResult, Consequences, Curve, Step, StepOutcome, WindowFigures,
@@ -104,16 +104,20 @@ fn curve_section(curve: &Curve) -> Markup {
     });
     html! {
         div.charts.wide { (curve_chart(curve).render()) }
-        @if let Some(knee) = curve.knee_per_s {
-            p { "The 99th percentile turns up beyond " (rate(knee)) "." }
-        }
+        @for sentence in seen(curve) { p { (sentence) } }
+        @let cut_off = cut_off(curve);
+        @if !cut_off.is_empty() { p { "Of " (rate(curve.of_per_s)) (cut_off) "." } }
         (table("Latency over the offered rate", &CURVE_HEADINGS, &rows.collect::<Vec<_>>()))
     }
 }
 
 type Figure = fn(&WindowFigures) -> Option<u64>;
 
-#[allow(clippy::cast_precision_loss, reason = "times on a logarithmic axis")]
+#[allow(
+    clippy::cast_precision_loss,
+    clippy::float_cmp,
+    reason = "times on a logarithmic axis; the knee is one of the points"
+)]
 fn curve_chart(curve: &Curve) -> Chart {
     let figures: [(&str, usize, Figure); 3] = [
         ("p50", 2, |point| point.p50_ns),
@@ -134,7 +138,18 @@ fn curve_chart(curve: &Curve) -> Chart {
         .iter()
         .map(line)
         .filter(|line| line.values().next().is_some());
-    let lines: Vec<Line> = lines.collect();
+    let knee = curve.points.iter().filter_map(|point| {
+        let at = curve
+            .knee_per_s
+            .filter(|knee| *knee == point.offered_per_s)?;
+        Some((at, Some(point.p99_ns? as f64)))
+    });
+    let knee = knee.take(1).map(|point| Line {
+        name: "turns up".to_owned(),
+        look: 1,
+        points: vec![point],
+    });
+    let lines: Vec<Line> = lines.chain(knee).collect();
     let row = |point: &WindowFigures| {
         let times = figures
             .iter()
@@ -205,15 +220,13 @@ fn way_chart(id: &'static str, steps: &[Step]) -> Chart {
         outcome("passed", 2, StepOutcome::Passed),
         outcome("failed", 1, StepOutcome::Failed),
     ];
-    if steps
-        .iter()
-        .any(|step| step.outcome == StepOutcome::Generator)
-    {
-        lines.push(outcome(
-            "spoilt by the generator",
-            3,
-            StepOutcome::Generator,
-        ));
+    for (name, look, spoilt) in [
+        ("spoilt by the generator", 3, StepOutcome::Generator),
+        ("spoilt by its machine", 6, StepOutcome::Disturbed),
+    ] {
+        if steps.iter().any(|step| step.outcome == spoilt) {
+            lines.push(outcome(name, look, spoilt));
+        }
     }
     if steps.iter().any(|step| step.bracket_per_s.is_some()) {
         lines.push(edge("capacity at least", 4, 0));

@@ -80,6 +80,14 @@ pub enum Outcome {
     Failed,
     /// Nothing may be said of the cluster: the generator did not do what was asked.
     Generator,
+    /// Nothing either: something else on its machine came between. That is no limit of the generator.
+    Disturbed,
+}
+
+impl Outcome {
+    fn is_spoilt(self) -> bool {
+        matches!(self, Self::Generator | Self::Disturbed)
+    }
 }
 
 /// A step and its outcome.
@@ -107,13 +115,15 @@ pub enum Next {
 pub struct Answer {
     /// How the search ended.
     pub ending: Ending,
-    /// Of a capacity found, the rate at which all windows passed that were to confirm it; else the highest rate at which a
-    /// window passed and below which none failed.
+    /// Of a capacity found, the rate at which all windows passed that were to confirm it; the highest rate where that
+    /// passes. Else the highest rate at which a window passed and below which none failed, but for stalls: failures below
+    /// the bracket.
     pub passed_per_s: Option<f64>,
-    /// Of a capacity found, the rate that failed again; else the lowest at which a window failed and above which none
-    /// passed.
+    /// Of a capacity found, the rate that failed again; the lowest rate where that fails. Else the lowest at which a window
+    /// failed and above which none passed within the bracket.
     pub failed_per_s: Option<f64>,
-    /// Rates between which the capacity lies, as far as is known: the two of a capacity found.
+    /// Rates between which the capacity lies, as far as is known: the two of a capacity found. `None` where it is beyond
+    /// what may be tried.
     pub bracket: Option<(f64, f64)>,
     /// Chance that it lies between these.
     pub confidence: Option<f64>,
@@ -130,7 +140,7 @@ pub enum Ending {
     BelowMin,
     /// The highest rate passes.
     AboveMax,
-    /// The generator ended before the cluster.
+    /// The generator ended before the cluster, or was disturbed all the time.
     Generator,
     /// The capacity moved: by so much from the first to the last window near it, as a share.
     Moved(f64),
@@ -163,10 +173,10 @@ const QUANTILES: [f64; 5] = [0.5, 0.1, 0.9, 0.3, 0.7];
 const FEWEST: usize = 8;
 /// Windows the generator spoils in a row before it is called the limit.
 const SPOILT: usize = 3;
-/// The same at rates that it has offered before, which are not what it ends at: something else disturbs it.
+/// The same where that rate is not what it ends at: it has offered it before, or something else disturbed it.
 const SPOILT_BEFORE: usize = 10;
 /// Windows at the lowest rate that have to fail before that is the answer.
-const FLOOR_FAILS: u32 = 2;
+const FLOOR_FAILS: u32 = 3;
 /// Of the chance that the capacity lies outside, so much is left to what the hypotheses of noise do not cover.
 const TIGHTER: f64 = 0.6;
 /// A pair that was confirmed may be so much less sure than wanted: its confirmation has moved the distribution.
@@ -254,9 +264,23 @@ impl Search {
 
     /// Whether the generator was fit for this rate in some window.
     fn has_offered(&self, per_s: f64) -> bool {
-        let fit = |taken: &Taken| taken.outcome != Outcome::Generator;
         let mut taken = self.taken.iter();
-        taken.any(|taken| fit(taken) && taken.step.per_s >= per_s)
+        taken.any(|taken| !taken.outcome.is_spoilt() && taken.step.per_s >= per_s)
+    }
+
+    /// After a window that says nothing: the same again, or the end.
+    fn after_spoilt(&self, step: Step) -> Phase {
+        let row = self.taken.iter().rev();
+        let row = row.take_while(|taken| taken.outcome.is_spoilt());
+        let own = |taken: &Taken| taken.outcome == Outcome::Generator;
+        let (all, own) = row.fold((0, 0), |(all, by_it), taken| {
+            (all + 1, by_it + usize::from(own(taken)))
+        });
+        if all >= SPOILT_BEFORE || (own >= SPOILT && !self.has_offered(step.per_s)) {
+            Phase::Done(Ending::Generator)
+        } else {
+            self.within_time(self.phase, 1)
+        }
     }
 
     /// Takes the outcome of the step [`Search::next`] gave, and how many seconds it took. Without such a step nothing happens.
@@ -269,19 +293,8 @@ impl Search {
             outcome,
             seconds,
         });
-        if outcome == Outcome::Generator {
-            let spoilt = self.taken.iter().rev();
-            let spoilt = spoilt.take_while(|taken| taken.outcome == Outcome::Generator);
-            let most = if self.has_offered(step.per_s) {
-                SPOILT_BEFORE
-            } else {
-                SPOILT
-            };
-            if spoilt.count() >= most {
-                self.phase = Phase::Done(Ending::Generator);
-            } else if self.seconds() + self.limits.window_s > self.limits.budget_s {
-                self.phase = Phase::Done(Ending::OutOfTime);
-            }
+        if outcome.is_spoilt() {
+            self.phase = self.after_spoilt(step);
             return;
         }
         self.learn();
@@ -419,7 +432,7 @@ impl Search {
     /// Windows at rates within a factor of two of a bracket.
     fn near(&self, low: f64, high: f64) -> usize {
         let near = |taken: &&Taken| {
-            taken.outcome != Outcome::Generator
+            !taken.outcome.is_spoilt()
                 && taken.step.per_s >= low / 2.0
                 && taken.step.per_s <= high * 2.0
         };
@@ -450,7 +463,7 @@ impl Search {
             let passed = match taken.outcome {
                 Outcome::Passed => true,
                 Outcome::Failed => false,
-                Outcome::Generator => return None,
+                Outcome::Generator | Outcome::Disturbed => return None,
             };
             Some(Window {
                 log_rate: taken.step.per_s.ln(),
@@ -485,7 +498,7 @@ impl Search {
         let Some(posterior) = &self.posterior else {
             return (self.limits.min_per_s * self.limits.max_per_s).sqrt();
         };
-        let judged = |taken: &&Taken| taken.outcome != Outcome::Generator;
+        let judged = |taken: &&Taken| !taken.outcome.is_spoilt();
         let turn = self.taken.iter().filter(judged).count() % QUANTILES.len();
         let quantile = QUANTILES.get(turn).copied().unwrap_or(0.5);
         let rate = rounded(posterior.quantile(quantile).exp(), f64::round);
@@ -493,33 +506,46 @@ impl Search {
     }
 
     fn answer(&self, ending: Ending) -> Answer {
-        let rates = |outcome| {
-            let such = move |taken: &&Taken| taken.outcome == outcome;
-            self.taken.iter().filter(such).map(|taken| taken.step.per_s)
-        };
-        let (lowest_failed, highest_passed) = (
-            rates(Outcome::Failed).fold(f64::INFINITY, f64::min),
-            rates(Outcome::Passed).fold(0.0, f64::max),
-        );
-        let below = rates(Outcome::Passed).filter(|rate| *rate < lowest_failed);
-        let above = rates(Outcome::Failed).filter(|rate| *rate > highest_passed);
-        let (passed, failed, bracket) = match self.confirmed {
-            Some(pair) => (Some(pair.low), Some(pair.high), Some((pair.low, pair.high))),
-            None => (
-                below.reduce(f64::max),
-                above.reduce(f64::min),
-                self.bracket(),
-            ),
+        let (passed_per_s, failed_per_s, bracket) = match (self.confirmed, ending) {
+            (Some(pair), _) => (Some(pair.low), Some(pair.high), Some((pair.low, pair.high))),
+            (None, Ending::AboveMax) => (Some(self.limits.max_per_s), None, None),
+            (None, Ending::BelowMin) => (None, Some(self.limits.min_per_s), None),
+            (None, _) => {
+                let (passed, failed) = self.apart();
+                (passed, failed, self.bracket())
+            }
         };
         let posterior = self.posterior.as_ref();
         let sure = |(low, high): (f64, f64)| Some(posterior?.between(low.ln(), high.ln()));
         Answer {
             ending,
-            passed_per_s: passed,
-            failed_per_s: failed,
+            passed_per_s,
+            failed_per_s,
             bracket,
             confidence: bracket.and_then(sure),
             noise: posterior.map(Posterior::deviation),
         }
+    }
+
+    /// The highest rate that passed below all that failed, and the lowest that failed above all that passed. What failed
+    /// below the bracket is a stall and what passed above it luck: neither counts.
+    fn apart(&self) -> (Option<f64>, Option<f64>) {
+        let (from, to) = self.bracket().unwrap_or((0.0, f64::INFINITY));
+        let rates = |outcome| {
+            let such = move |taken: &&Taken| taken.outcome == outcome;
+            self.taken.iter().filter(such).map(|taken| taken.step.per_s)
+        };
+        let failed = || rates(Outcome::Failed).filter(|rate| *rate >= from);
+        let passed = || rates(Outcome::Passed).filter(|rate| *rate <= to);
+        let lowest_failed = failed().fold(f64::INFINITY, f64::min);
+        let highest_passed = passed().fold(0.0, f64::max);
+        (
+            passed()
+                .filter(|rate| *rate < lowest_failed)
+                .reduce(f64::max),
+            failed()
+                .filter(|rate| *rate > highest_passed)
+                .reduce(f64::min),
+        )
     }
 }

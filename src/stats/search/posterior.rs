@@ -87,7 +87,7 @@ pub(super) struct Posterior {
     weights: Vec<f64>,
     /// Chance that the capacity moves at all.
     moves: f64,
-    /// Expected change a window, as a share.
+    /// Expected change a window, as a share, if it moves.
     drift: f64,
     /// Expected noise of a window, as a share of the capacity.
     deviation: f64,
@@ -162,7 +162,7 @@ impl Posterior {
             points,
             weights,
             moves: moves / whole,
-            drift: drift / whole,
+            drift: if moves > 0.0 { drift / moves } else { 0.0 },
             deviation: deviation / whole,
         }
     }
@@ -202,7 +202,7 @@ impl Posterior {
         self.moves
     }
 
-    /// Expected change of the capacity a window, as a share.
+    /// Expected change of the capacity a window, as a share, if it moves.
     pub(super) fn drift(&self) -> f64 {
         self.drift
     }

@@ -105,6 +105,89 @@ fn one_stall_at_the_lowest_rate_ends_nothing() {
 }
 
 #[test]
+fn two_stalls_at_the_lowest_rate_are_not_the_answer_and_three_failures_are() {
+    let failing = |windows: usize| {
+        move |step: &Step, number: usize| match number {
+            stalled if stalled < windows => Outcome::Failed,
+            _ => window(step, number, 20_000.0, 0.0),
+        }
+    };
+    assert_eq!(run(LIMITS, failing(2)).1.ending, Ending::Found);
+    let (_, answer) = run(LIMITS, failing(3));
+    assert_eq!(
+        (answer.ending, answer.passed_per_s, answer.failed_per_s),
+        (Ending::BelowMin, None, Some(1_000.0))
+    );
+    assert_eq!(
+        (answer.bracket, answer.confidence),
+        (None, None),
+        "it is below"
+    );
+}
+
+/// What passes everywhere, but for a stall in the window of this number.
+fn but_for_a_stall(at: usize) -> impl Fn(&Step, usize) -> Outcome {
+    move |_, number| {
+        if number == at {
+            Outcome::Failed
+        } else {
+            Outcome::Passed
+        }
+    }
+}
+
+#[test]
+fn a_stall_takes_nothing_from_a_capacity_beyond_the_highest_rate() {
+    for at in [0, 4, 6] {
+        let (_, answer) = run(LIMITS, but_for_a_stall(at));
+        assert_eq!(answer.ending, Ending::AboveMax, "{at}: {answer:?}");
+        assert_eq!(
+            (answer.passed_per_s, answer.failed_per_s, answer.bracket),
+            (Some(200_000.0), None, None),
+            "{at}"
+        );
+    }
+}
+
+#[test]
+fn a_stall_takes_nothing_from_what_a_generator_got_through() {
+    let (_, answer) = run(LIMITS, |step, number| {
+        if step.per_s > 40_000.0 {
+            Outcome::Generator
+        } else {
+            but_for_a_stall(0)(step, number)
+        }
+    });
+    assert_eq!(answer.ending, Ending::Generator, "{answer:?}");
+    assert!(answer.passed_per_s >= Some(32_000.0), "{answer:?}");
+    assert_eq!(answer.failed_per_s, None, "{answer:?}");
+}
+
+#[test]
+fn what_else_disturbs_a_window_is_no_limit_of_the_generator() {
+    // As often as three times in a row at rates it never offered.
+    let (_, answer) = run(LIMITS, |step, number| match number % 6 {
+        1..=4 => Outcome::Disturbed,
+        _ => window(step, number, 20_000.0, 0.0),
+    });
+    assert_ne!(answer.ending, Ending::Generator, "{answer:?}");
+    let (search, answer) = run(LIMITS, |step, number| {
+        if step.per_s > 4_000.0 {
+            Outcome::Disturbed
+        } else {
+            window(step, number, 20_000.0, 0.0)
+        }
+    });
+    assert_eq!(answer.ending, Ending::Generator);
+    assert_eq!(answer.passed_per_s, Some(4_000.0));
+    let disturbed = search
+        .taken()
+        .iter()
+        .filter(|taken| taken.outcome == Outcome::Disturbed);
+    assert_eq!(disturbed.count(), SPOILT_BEFORE);
+}
+
+#[test]
 fn a_generator_that_ends_first_gives_no_capacity() {
     let (search, answer) = run(LIMITS, |step, _| {
         if step.per_s > 30_000.0 {
@@ -179,6 +262,22 @@ fn a_capacity_that_moves_is_not_told_as_one() {
 }
 
 #[test]
+fn how_far_a_capacity_moved_is_told() {
+    // By 0.4 % a window: slowly enough for a pair to be confirmed.
+    let moved = |number: usize| 40_000.0 * (1.0 - 0.004 * number as f64);
+    let (search, answer) = run(LIMITS, |step, number| {
+        window(step, number, moved(number), 0.005)
+    });
+    let Ending::Moved(share) = answer.ending else {
+        panic!("{answer:?}");
+    };
+    let taken = search.taken();
+    let near = taken.iter().position(|taken| taken.step.per_s > 20_000.0);
+    let truth = moved(taken.len()) / moved(near.unwrap()) - 1.0;
+    assert!((share / truth - 1.0).abs() < 0.5, "{share} of {truth}");
+}
+
+#[test]
 fn no_search_takes_longer_than_its_time() {
     for budget_s in [60.0, 150.0, 400.0] {
         let limits = Limits { budget_s, ..LIMITS };
@@ -192,6 +291,21 @@ fn no_search_takes_longer_than_its_time() {
             assert_eq!(answer.ending, Ending::OutOfTime);
         }
     }
+}
+
+#[test]
+fn a_first_window_that_was_spoilt_is_made_again_if_there_is_time_to_settle() {
+    let limits = Limits {
+        budget_s: 60.0,
+        probe_s: 40.0,
+        ..LIMITS
+    };
+    let mut search = Search::new(limits);
+    search.record(Outcome::Disturbed, 30.0);
+    let Next::Answer(answer) = search.next() else {
+        panic!("40 s do not fit into what is left of 60");
+    };
+    assert_eq!(answer.ending, Ending::OutOfTime);
 }
 
 #[test]
@@ -219,6 +333,7 @@ proptest! {
     fn outcomes_alone_decide_the_way(outcomes in prop::collection::vec(0_u8..8, 20..80), cut in 0_usize..40) {
         let outcome = |number: usize| match outcomes[number % outcomes.len()] {
             0 => Outcome::Generator,
+            4 => Outcome::Disturbed,
             odd if odd % 2 == 1 => Outcome::Passed,
             _ => Outcome::Failed,
         };
