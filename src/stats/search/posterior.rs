@@ -67,7 +67,7 @@ const LASTING: [(Lasting, f64); 2] = [
             share: 0.9,
             correlation: 0.93,
         },
-        0.2,
+        0.32,
     ),
 ];
 /// Values that lasting noise takes, in standard deviations.
