@@ -145,6 +145,7 @@ pub(super) fn planned(plan: &CapacityPlan) -> String {
     let limit = plan.max_bytes.map_or("no --max-bytes".to_owned(), |limit| {
         format!("--max-bytes {}", bytes_of(limit))
     });
+    let most_bytes = safety::most_bytes(plan);
     let yes = if safety::needs_yes(plan) && !plan.yes {
         "Needs: --yes, as it is more than 10,000/s or 10 GiB to other hosts\n"
     } else {
@@ -163,8 +164,10 @@ pub(super) fn planned(plan: &CapacityPlan) -> String {
         percent(plan.precision),
         percent(plan.confidence),
         windows(plan),
-        count(plan.most_messages() as u64),
-        bytes_of(safety::most_bytes(plan)),
+        count(
+            (most_bytes / plan.window.size_mix().mean().max(1.0)).min(plan.most_messages()) as u64
+        ),
+        bytes_of(most_bytes),
         percent(plan.max_disk)
     )
 }

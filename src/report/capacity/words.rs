@@ -136,7 +136,35 @@ pub(in crate::report) fn sureness(answer: &Answer) -> String {
             counted(spoilt as u64, "window")
         ));
     }
+    parts.extend(speed(answer));
     parts.join(", ")
+}
+
+/// That a message became dearer or cheaper to the generator while the search went on: then its machine was not the same, and
+/// a cluster on it was not either.
+fn speed(answer: &Answer) -> Option<String> {
+    const FEWEST: usize = 4;
+    const CHANGE: f64 = 1.2;
+    let near = answer.steps.iter().filter(|step| step.purpose != "probe");
+    let costs = near.filter_map(|step| step.window.generator_cpu_us_per_message);
+    let costs: Vec<f64> = costs.collect();
+    let third = costs.len() / 3;
+    if third < FEWEST {
+        return None;
+    }
+    let before = median(costs.get(..third)?)?;
+    let after = median(costs.get(costs.len() - third..)?)?;
+    (after > before * CHANGE || before > after * CHANGE).then(|| {
+        format!(
+            "the generator's CPU time per message went from {before:.1} to {after:.1} µs: its machine did not keep its speed"
+        )
+    })
+}
+
+fn median(values: &[f64]) -> Option<f64> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get(sorted.len() / 2).copied()
 }
 
 #[allow(
@@ -430,6 +458,31 @@ mod tests {
         };
         change(&mut answer);
         sentence(&answer)
+    }
+
+    #[test]
+    fn a_machine_that_does_not_keep_its_speed_is_told() {
+        let with = |costs: [f64; 3]| {
+            let mut answer = sample::found().capacity;
+            let step = answer.steps[1].clone();
+            let cost = |us| {
+                let mut step = step.clone();
+                step.window.generator_cpu_us_per_message = Some(us);
+                step
+            };
+            answer.steps = costs
+                .iter()
+                .flat_map(|us| std::iter::repeat_n(cost(*us), 4))
+                .collect();
+            sureness(&answer)
+        };
+        let told = with([4.2, 3.6, 3.1]);
+        assert!(told.contains("went from 4.2 to 3.1 µs"), "{told}");
+        assert!(with([3.0, 3.6, 4.2]).contains("from 3.0 to 4.2"));
+        assert!(
+            !with([4.2, 9.0, 4.0]).contains("µs:"),
+            "the same in the end"
+        );
     }
 
     #[test]
