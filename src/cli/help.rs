@@ -72,7 +72,7 @@ Examples:
       what one broker less would leave (a model), what a million messages cost
   rmq-bench capacity --broker-capacity 1k --max 8k --objective 'p99<50ms' \\
       --precision 20% --curve off
-      an embedded cluster, to see what a search is like; some five minutes
+      an embedded cluster, to see what a search is like; some four minutes
 
 The answer is a pair: a rate that passed in every confirming window, and one that
 failed in two of three. A window that the generator or its machine spoiled says
