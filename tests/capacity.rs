@@ -43,6 +43,38 @@ fn the_pair_lies_around_what_the_server_serves() {
     }
 }
 
+/// Four callers that wait 10 ms for each answer carry 400 messages a second, of a cluster that would take far more.
+#[test]
+fn callers_that_run_out_are_the_end_of_the_generator_and_no_capacity() {
+    let run = rmq_bench()
+        .timeout(LONGEST)
+        .args(["capacity", "--brokers", "1", "--broker-delay", "10ms"])
+        .args([
+            "--mode",
+            "sync",
+            "--callers",
+            "4",
+            "--objective",
+            "p90<100ms",
+        ])
+        .args(["--min", "150", "--max", "1200", "--step-time", "2s"])
+        .args(["--warmup", "500ms", "--curve", "off", "--format", "json"])
+        .arg("--quiet")
+        .output()
+        .unwrap();
+    let result = json(&run.stdout);
+    is_consistent(run.status.code(), &result);
+    let capacity = &result["capacity"];
+    assert_eq!(capacity["answer"], "generator", "{capacity:#}");
+    let last = capacity["steps"].as_array().unwrap().last().unwrap();
+    // On a machine that stalls all the time that is what ends it.
+    if last["outcome"] == "generator" {
+        assert_eq!(capacity["generator_limit"], "cap_reached", "{capacity:#}");
+        let sentence = capacity["sentence"].as_str().unwrap();
+        assert!(sentence.contains("the generator ends here"), "{sentence}");
+    }
+}
+
 /// Two windows that two brokers carry, as far as the machine lets them.
 const AT_LEAST: [&str; 21] = [
     "capacity",

@@ -116,20 +116,6 @@ pub(in crate::report) fn sureness(answer: &Answer) -> String {
         .iter()
         .filter(|step| step.outcome.is_spoilt())
         .count();
-    let capped = |step: &&Step| {
-        let at_cap = step
-            .window
-            .reasons
-            .iter()
-            .any(|reason| reason == "cap_reached");
-        step.outcome == StepOutcome::Failed && at_cap
-    };
-    let capped = answer.steps.iter().filter(capped).count();
-    if capped > 0 {
-        parts.push(format!(
-            "in {capped} of the failed windows --callers or --in-flight ran out: with more of them the capacity may be higher"
-        ));
-    }
     if spoilt > 0 {
         parts.push(format!(
             "{} spoilt by the generator or its machine and left out",
