@@ -32,8 +32,8 @@ pub(crate) const SEARCH: [&str; 20] = [
     "--no-progress",
 ];
 
-/// Some fifteen windows, and twice that on a busy machine.
-pub(crate) const LONGEST: Duration = Duration::from_secs(180);
+/// Some thirty windows, and three times that on a busy machine.
+pub(crate) const LONGEST: Duration = Duration::from_secs(400);
 
 /// A search with more arguments.
 pub(crate) fn search(more: &[&str]) -> Vec<String> {
