@@ -559,3 +559,46 @@ impl CapacityPlan {
         self.window.load.bound.duration.unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(settings: &[(&'static str, &str)]) -> CapacityPlan {
+        let mut sources = Sources::default();
+        for (key, text) in settings {
+            let raw = RawValue {
+                texts: vec![(*text).to_owned()],
+                source: Source::CommandLine,
+            };
+            sources.command_line.insert(key, raw);
+        }
+        resolve_capacity(&sources).unwrap()
+    }
+
+    #[test]
+    fn ticks_are_short_beside_what_an_objective_allows() {
+        let tick = |settings: &[(&'static str, &str)]| {
+            let window = plan(settings).at(50_000.0, 0, false);
+            pacing(&window.load, 0).tick
+        };
+        assert_eq!(tick(&[]), Duration::from_millis(1));
+        let tight = ("objective", "p99<1ms");
+        assert_eq!(tick(&[tight]), Duration::from_micros(100));
+        assert_eq!(tick(&[("objective", "p99<10us")]), SHORTEST_TICK);
+        let asked = [tight, ("tick", "2ms")];
+        assert_eq!(tick(&asked), Duration::from_millis(2), "as asked for");
+    }
+
+    #[test]
+    fn losses_are_bounded_whatever_else_is_asked_for() {
+        let of = |objective| -> Vec<String> {
+            let plan = plan(&[("objective", objective)]);
+            plan.objectives.iter().map(ToString::to_string).collect()
+        };
+        assert_eq!(of("p99<1s"), ["p99<1s", "error_rate<0.1%"]);
+        for own in ["error_rate<1%", "achieved>=99%"] {
+            assert_eq!(of(own), [own]);
+        }
+    }
+}

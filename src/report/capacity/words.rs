@@ -127,12 +127,18 @@ pub(in crate::report) fn sureness(answer: &Answer) -> String {
 }
 
 /// That a message became dearer or cheaper to the generator while the search went on: then its machine was not the same, and
-/// a cluster on it was not either.
+/// a cluster on it was not either. Of windows that passed at about one rate, as the cost depends on it.
 fn speed(answer: &Answer) -> Option<String> {
-    const FEWEST: usize = 4;
+    const FEWEST: usize = 3;
     const CHANGE: f64 = 1.2;
-    let near = answer.steps.iter().filter(|step| step.purpose != "probe");
-    let costs = near.filter_map(|step| step.window.generator_cpu_us_per_message);
+    const LIKE: std::ops::Range<f64> = 0.9..1.1;
+    let passed = || {
+        let steps = answer.steps.iter();
+        steps.filter(|step| step.purpose != "probe" && step.outcome == StepOutcome::Passed)
+    };
+    let last = passed().next_back()?.window.offered_per_s;
+    let like = passed().filter(|step| LIKE.contains(&(step.window.offered_per_s / last)));
+    let costs = like.filter_map(|step| step.window.generator_cpu_us_per_message);
     let costs: Vec<f64> = costs.collect();
     let third = costs.len() / 3;
     if third < FEWEST {
@@ -142,7 +148,8 @@ fn speed(answer: &Answer) -> Option<String> {
     let after = median(costs.get(costs.len() - third..)?)?;
     (after > before * CHANGE || before > after * CHANGE).then(|| {
         format!(
-            "the generator's CPU time per message went from {before:.1} to {after:.1} µs: its machine did not keep its speed"
+            "at about {} the generator's CPU time per message went from {before:.1} to {after:.1} µs: its machine did not keep its speed",
+            rate(last)
         )
     })
 }
@@ -448,27 +455,34 @@ mod tests {
 
     #[test]
     fn a_machine_that_does_not_keep_its_speed_is_told() {
-        let with = |costs: [f64; 3]| {
+        let with = |outcome, windows: [(f64, f64); 3]| {
             let mut answer = sample::found().capacity;
             let step = answer.steps[1].clone();
-            let cost = |us| {
+            let window = |(per_s, us): (f64, f64)| {
                 let mut step = step.clone();
+                step.outcome = outcome;
+                step.window.offered_per_s = per_s;
                 step.window.generator_cpu_us_per_message = Some(us);
                 step
             };
-            answer.steps = costs
-                .iter()
-                .flat_map(|us| std::iter::repeat_n(cost(*us), 4))
-                .collect();
+            let windows = windows.into_iter().map(window);
+            answer.steps = windows.flat_map(|step| vec![step; 4]).collect();
             sureness(&answer)
         };
-        let told = with([4.2, 3.6, 3.1]);
+        let at = |costs: [f64; 3]| costs.map(|us| (30_000.0, us));
+        let passed = StepOutcome::Passed;
+        let told = with(passed, at([4.2, 3.6, 3.1]));
         assert!(told.contains("went from 4.2 to 3.1 µs"), "{told}");
-        assert!(with([3.0, 3.6, 4.2]).contains("from 3.0 to 4.2"));
-        assert!(
-            !with([4.2, 9.0, 4.0]).contains("µs:"),
-            "the same in the end"
-        );
+        assert!(with(passed, at([3.0, 3.6, 4.2])).contains("from 3.0 to 4.2"));
+        for (outcome, windows) in [
+            (passed, at([4.2, 9.0, 4.0])),
+            // Of a rate of its own, or of windows in which all was late, the cost is another one anyway.
+            (passed, [(20_000.0, 5.0), (30_000.0, 4.0), (30_000.0, 3.9)]),
+            (StepOutcome::Failed, at([4.2, 3.6, 3.1])),
+        ] {
+            let told = with(outcome, windows);
+            assert!(!told.contains("went from"), "{told}");
+        }
     }
 
     #[test]
